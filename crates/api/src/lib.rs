@@ -1,0 +1,2 @@
+//! REST, server-sent events and the first page.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Metric names, bounded labels and the exposition formats.
+#![forbid(unsafe_code)]
