@@ -1,0 +1,138 @@
+//! What the configuration accepts and what it says when it does not.
+
+use super::{Config, Overrides, Period, SourceSpec, layers::DEFAULT_TOML};
+
+/// Loads a file's text with variables and `--set` values; problems come back as text.
+fn load(file: &str, variables: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hanabi.toml");
+    std::fs::write(&path, file).unwrap();
+    let overrides = Overrides {
+        file: Some(path.clone()),
+        values: set.iter().map(|(k, v)| ((*k).into(), (*v).into(), "--set")).collect(),
+    };
+    let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Config::load(&overrides, variables)
+        .map_err(|error| error.to_string().replace(path.to_str().unwrap(), "FILE"))
+}
+
+fn problems(file: &str) -> String {
+    load(file, &[], &[]).unwrap_err()
+}
+
+#[test]
+fn the_default_file_is_valid_and_is_the_default() {
+    let from_file = load(DEFAULT_TOML, &[], &[]).unwrap();
+    let built_in = load("", &[], &[]).unwrap();
+    for ((key, left), (_, right)) in from_file.values().iter().zip(built_in.values()) {
+        assert_eq!(left.value, right.value, "{key}");
+    }
+    assert_eq!(built_in.learn().warmup, Period::from_secs(45));
+    assert_eq!(built_in.server().listen.to_string(), "127.0.0.1:8000");
+    assert!(built_in.warnings().is_empty());
+}
+
+#[test]
+fn later_layers_win() {
+    let file = "[learn]\nwarmup = \"10s\"\nmin_time = \"50s\"\n[sources]\nlist = [\"stdin\"]";
+    let variables = [("HANABI_LEARN_WARMUP", "20s"), ("HANABI_SOURCES_LIST", "file:/a, stdin")];
+    let config = load(file, &variables, &[("learn.warmup", "30s")]).unwrap();
+    assert_eq!(config.learn().warmup, Period::from_secs(30));
+    assert_eq!(config.learn().min_time, Period::from_secs(50));
+    assert_eq!(config.sources(), [SourceSpec::File("/a".into()), SourceSpec::Stdin]);
+    let origins: Vec<String> = config
+        .values()
+        .iter()
+        .filter(|(key, _)| key.starts_with("learn.m") || key == "sources.list")
+        .map(|(key, setting)| format!("{key}: {}", setting.origin))
+        .collect();
+    assert_eq!(origins[0], "learn.max_time: default");
+    assert!(origins[2].ends_with("hanabi.toml"), "{origins:?}");
+    assert_eq!(origins[3], "sources.list: HANABI_SOURCES_LIST");
+}
+
+#[test]
+fn unknown_keys_are_refused_by_name() {
+    insta::assert_snapshot!(
+        problems("listen = \"127.0.0.1:1\"\n[learn]\nwarmpu = \"1s\"\nsecrets = 1\n[lern]\nwarmup = \"1s\""),
+        @r"
+    the configuration is not valid
+      learn.secrets (FILE) is not a known key
+      learn.warmpu (FILE) is not a known key; did you mean `learn.warmup`?
+      lern.warmup (FILE) is not a known key; did you mean `learn.warmup`?
+      listen (FILE) is not a known key; did you mean `server.listen`?
+    "
+    );
+}
+
+#[test]
+fn values_of_the_wrong_type_are_refused() {
+    insta::assert_snapshot!(
+        problems("[learn]\nwarmup = 45\nmin_events = \"many\"\n[metrics]\nk8s_pod = 1\n[sources]\nlist = [1]"),
+        @r#"
+    the configuration is not valid
+      learn.min_events = "many" (FILE) must be a whole number
+      learn.warmup = 45 (FILE) must be a string in quotes, such as "45s"
+      metrics.k8s_pod = 1 (FILE) must be true or false
+      sources.list = [1] (FILE) must be a list of strings
+    "#
+    );
+}
+
+#[test]
+fn bounds_are_named() {
+    insta::assert_snapshot!(
+        problems(
+            "[learn]\nwarmup = \"45\"\nmin_time = \"10s\"\nmax_time = \"5s\"\nnovelty = 0\nmin_events = -1\n\
+             [ingest]\nqueue_bytes = \"2MiB\"\n[detect]\nmatcher = \"fuzzy\"\nthreshold = 1.5\n\
+             [alerts]\nrule_min_priority = \"loud\"\n[server]\nlisten = \"0.0.0.0:8000\"\ndata_dir = \"\"\n\
+             [sources]\nlist = [\"docker:falco\", \"stdin\", \"-\"]"
+        ),
+        @r#"
+    the configuration is not valid
+      server.listen = "0.0.0.0:8000" (FILE) must be a loopback address (127.0.0.0/8 or ::1): this version has no authentication, so put a proxy that has it in front
+      server.data_dir = "" (FILE) must not be empty
+      sources.list = ["docker:falco", "stdin", "-"] (FILE) has "docker:falco", which is a source that this version does not have (`docker`); pipe its lines in instead, as in `docker logs -f falco | hanabi run --source stdin`
+      sources.list = ["docker:falco", "stdin", "-"] (FILE) names "-" twice
+      ingest.body_limit = "16MiB" (default) must be from 1MiB to 2MiB
+      learn.warmup = "45" (FILE) has a number without a unit (ms, s, m, h, d); write a duration such as "45s", "10m" or "24h"
+      learn.min_events = -1 (FILE) must be from 1 to 1000000000
+      learn.novelty = 0.0 (FILE) must be above 0 and at most 0.5
+      learn.max_time = "5s" (FILE) must be from 10s to 366d
+      detect.matcher = "fuzzy" (FILE) must be one of structural, exact
+      detect.threshold = 1.5 (FILE) must be from 0 to 1
+      alerts.rule_min_priority = "loud" (FILE) must be one of Debug, Informational, Notice, Warning, Error, Critical, Alert, Emergency
+    "#
+    );
+}
+
+#[test]
+fn broken_toml_names_the_line() {
+    let text = problems("[learn]\nwarmup = \"45s\nmin_events = 3");
+    assert!(text.contains("line 2 (FILE) is not TOML"), "{text}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let overrides = Overrides { file: Some("/nowhere/hanabi.toml".into()), values: Vec::new() };
+    let text = Config::load(&overrides, []).unwrap_err().to_string();
+    assert!(text.contains("/nowhere/hanabi.toml) cannot be read"), "{text}");
+}
+
+#[test]
+fn variables_of_other_programs_only_warn() {
+    let variables = [
+        ("HANABI_SERVER_PORT", "tcp://10.0.0.1:80"),
+        ("HANABI_LEARN_WARMPU", "1s"),
+        ("HANABI_CONFIG", "x"),
+        ("PATH", "/bin"),
+    ];
+    let config = load("", &variables, &[]).unwrap();
+    assert_eq!(
+        config.warnings(),
+        [
+            "environment variable HANABI_SERVER_PORT is no key",
+            "environment variable HANABI_LEARN_WARMPU is no key (did you mean HANABI_LEARN_WARMUP?)"
+        ]
+    );
+}

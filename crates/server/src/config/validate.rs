@@ -1,0 +1,307 @@
+//! From layered values to checked ones: every bound is stated here, once.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    str::FromStr,
+};
+
+use hanabi_event::Priority;
+use toml::Value;
+
+use super::{
+    Alerts, ByteSize, Config, DangerList, Detect, Identity, IncludeHost, Ingest, Learn, Log,
+    LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Server, SourceSpec, Store,
+    layers::Layers,
+    problem::{ConfigError, Origin, Problem},
+};
+
+const SECOND: Period = Period::from_secs(1);
+const MINUTE: Period = Period::from_secs(60);
+const HOUR: Period = Period::from_secs(3600);
+const YEAR: Period = Period::from_secs(366 * 86_400);
+
+/// Reads every key, collecting all that is wrong instead of stopping at the first.
+pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
+    let mut check = Checker { layers: &layers, problems: Vec::new(), read: BTreeSet::new() };
+    let config = Config {
+        server: server(&mut check),
+        sources: sources(&mut check),
+        ingest: ingest(&mut check),
+        identity: Identity {
+            include_host: check.word(
+                "identity.include_host",
+                &[
+                    ("auto", IncludeHost::Auto),
+                    ("always", IncludeHost::Always),
+                    ("never", IncludeHost::Never),
+                ],
+            ),
+        },
+        learn: learn(&mut check),
+        profile: Profile {
+            max_nodes: check.count("profile.max_nodes", 1000..=10_000_000),
+            files_per_directory: check.count("profile.files_per_directory", 2..=10_000),
+            arguments_per_process: check.count("profile.arguments_per_process", 2..=10_000),
+        },
+        detect: detect(&mut check),
+        alerts: alerts(&mut check),
+        redact: Redact {
+            extra_keys: check.list("redact.extra_keys"),
+            keep_payload: check.switch("redact.keep_payload"),
+        },
+        metrics: Metrics {
+            process_name: check.switch("metrics.process_name"),
+            k8s_pod: check.switch("metrics.k8s_pod"),
+            series_max: check.count("metrics.series_max", 100..=1_000_000),
+            idle_after: check.period("metrics.idle_after", MINUTE..=YEAR),
+        },
+        store: store(&mut check),
+        log: log(&mut check),
+        values: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let (found, read) = (check.problems, check.read);
+    debug_assert!(
+        !layers.problems.is_empty() || layers.entries().all(|(key, _)| read.contains(key)),
+        "every key of default.toml is read"
+    );
+    let values =
+        layers.entries().map(|(key, entry)| (key.to_owned(), entry.clone().into())).collect();
+    let Layers { mut problems, warnings, .. } = layers;
+    problems.extend(found);
+    if problems.is_empty() {
+        Ok(Config { values, warnings, ..config })
+    } else {
+        Err(ConfigError(problems))
+    }
+}
+
+fn server(check: &mut Checker) -> Server {
+    let listen = check.parsed("server.listen", listen_address);
+    let fallback = SocketAddr::from((Ipv4Addr::LOCALHOST, 8000));
+    let data_dir = PathBuf::from(check.filled("server.data_dir"));
+    Server { listen: listen.unwrap_or(fallback), data_dir }
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = numeric
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "must be an address and a port, such as \"127.0.0.1:8000\"")?;
+    if is_loopback(address.ip()) {
+        Ok(address)
+    } else {
+        Err("must be a loopback address (127.0.0.0/8 or ::1): this version has no \
+             authentication, so put a proxy that has it in front"
+            .into())
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn sources(check: &mut Checker) -> Vec<SourceSpec> {
+    let mut sources = Vec::new();
+    for text in check.list("sources.list") {
+        match text.parse() {
+            Ok(source) if sources.contains(&source) => {
+                check.problem("sources.list", &format!("names {text:?} twice"));
+            }
+            Ok(source) => sources.push(source),
+            Err(why) => check.problem("sources.list", &format!("has {text:?}, which {why}")),
+        }
+    }
+    sources
+}
+
+fn ingest(check: &mut Checker) -> Ingest {
+    let queue_bytes = check.size("ingest.queue_bytes", ByteSize::mib(1)..=ByteSize::mib(4096));
+    Ingest {
+        queue_bytes,
+        journal_bytes: check
+            .size("ingest.journal_bytes", ByteSize::mib(1)..=ByteSize::mib(16 * 1024)),
+        body_limit: check.size("ingest.body_limit", ByteSize::mib(1)..=queue_bytes),
+    }
+}
+
+fn learn(check: &mut Checker) -> Learn {
+    let warmup = check.period("learn.warmup", Period::default()..=YEAR);
+    let min_time = check.period("learn.min_time", warmup..=YEAR);
+    Learn {
+        warmup,
+        min_time,
+        min_events: check.count("learn.min_events", 1..=1_000_000_000),
+        novelty: check.fraction(
+            "learn.novelty",
+            f64::MIN_POSITIVE..=0.5,
+            "above 0 and at most 0.5",
+        ),
+        max_time: check.period("learn.max_time", min_time..=YEAR),
+        revision_window: check.period("learn.revision_window", Period::default()..=YEAR),
+    }
+}
+
+fn detect(check: &mut Checker) -> Detect {
+    let danger_list = match check.filled("detect.danger_list").as_str() {
+        "builtin" => DangerList::Builtin,
+        path => DangerList::File(path.into()),
+    };
+    Detect {
+        matcher: check.word(
+            "detect.matcher",
+            &[("structural", MatcherKind::Structural), ("exact", MatcherKind::Exact)],
+        ),
+        threshold: check.fraction("detect.threshold", 0.0..=1.0, "from 0 to 1"),
+        danger_list,
+    }
+}
+
+fn alerts(check: &mut Checker) -> Alerts {
+    let priorities = Priority::ALL.map(Priority::as_str).join(", ");
+    Alerts {
+        rule_min_priority: check
+            .parsed("alerts.rule_min_priority", |text| {
+                Priority::parse(text).ok_or_else(|| format!("must be one of {priorities}"))
+            })
+            .unwrap_or_default(),
+        reopen_within: check.period("alerts.reopen_within", Period::default()..=YEAR),
+    }
+}
+
+fn store(check: &mut Checker) -> Store {
+    let tebibyte = ByteSize::mib(1024 * 1024);
+    let shortest = Period::from_millis(100);
+    Store {
+        snapshot_every: check.period("store.snapshot_every", SECOND..=YEAR),
+        event_log_bytes: check.size("store.event_log_bytes", ByteSize::mib(16)..=tebibyte),
+        event_log_age: check.period("store.event_log_age", MINUTE..=YEAR),
+        checkpoint_every: check.period("store.checkpoint_every", shortest..=HOUR),
+    }
+}
+
+fn log(check: &mut Checker) -> Log {
+    Log {
+        level: check.word("log.level", &LogLevel::ALL.map(|level| (level.as_str(), level))),
+        format: check.word("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+    }
+}
+
+struct Checker<'a> {
+    layers: &'a Layers,
+    problems: Vec<Problem>,
+    read: BTreeSet<&'static str>,
+}
+
+impl<'a> Checker<'a> {
+    /// The value in force; keys are those of `default.toml`, which a test holds us to.
+    fn value(&mut self, key: &'static str) -> Option<&'a Value> {
+        self.read.insert(key);
+        self.layers.get(key).map(|entry| &entry.value)
+    }
+
+    fn problem(&mut self, key: &str, why: &str) {
+        let (what, origin) = match self.layers.get(key) {
+            Some(entry) => (format!("{key} = {}", entry.value), &entry.origin),
+            None => (key.to_owned(), &Origin::Default),
+        };
+        self.problems.push(Problem::new(what, origin, why));
+    }
+
+    fn text(&mut self, key: &'static str) -> &'a str {
+        self.value(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A text that must not be empty.
+    fn filled(&mut self, key: &'static str) -> String {
+        let text = self.text(key).to_owned();
+        if text.is_empty() {
+            self.problem(key, "must not be empty");
+        }
+        text
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(self.text(key)) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.problem(key, &why);
+                None
+            }
+        }
+    }
+
+    /// A value between two bounds. The lower bound stands in for a wrong value, so that bounds
+    /// that depend on this key do not add problems of their own.
+    fn bounded<T>(&mut self, key: &'static str, bounds: RangeInclusive<T>) -> T
+    where
+        T: FromStr<Err = String> + Copy + PartialOrd + std::fmt::Display,
+    {
+        let (least, most) = (*bounds.start(), *bounds.end());
+        match self.parsed(key, str::parse::<T>) {
+            Some(value) if bounds.contains(&value) || least > most => value,
+            Some(_) => {
+                self.problem(key, &format!("must be from {least} to {most}"));
+                least
+            }
+            None => least,
+        }
+    }
+
+    fn period(&mut self, key: &'static str, bounds: RangeInclusive<Period>) -> Period {
+        self.bounded(key, bounds)
+    }
+
+    fn size(&mut self, key: &'static str, bounds: RangeInclusive<ByteSize>) -> ByteSize {
+        self.bounded(key, bounds)
+    }
+
+    fn count(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> u32 {
+        let number = self.value(key).and_then(Value::as_integer).unwrap_or_default();
+        match u32::try_from(number) {
+            Ok(number) if bounds.contains(&number) => number,
+            _ => {
+                let (least, most) = bounds.into_inner();
+                self.problem(key, &format!("must be from {least} to {most}"));
+                least
+            }
+        }
+    }
+
+    fn fraction(&mut self, key: &'static str, bounds: RangeInclusive<f64>, words: &str) -> f64 {
+        let number = self.value(key).and_then(Value::as_float).unwrap_or_default();
+        if !bounds.contains(&number) {
+            self.problem(key, &format!("must be {words}"));
+        }
+        number
+    }
+
+    fn switch(&mut self, key: &'static str) -> bool {
+        self.value(key).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn list(&mut self, key: &'static str) -> Vec<String> {
+        let items = self.value(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// One of a closed set of words; the first stands in for a wrong one.
+    fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> T {
+        let text = self.text(key);
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return *value;
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.problem(key, &format!("must be one of {}", known.join(", ")));
+        words[0].1
+    }
+}
