@@ -24,6 +24,26 @@ impl Span {
         Self { start: start as u32 | Self::EXTRA, len: len as u32 }
     }
 
+    /// The text that this span is in, and its offset there.
+    #[inline]
+    pub(crate) fn locate<'a, T: ?Sized>(self, text: &'a T, extra: &'a T) -> (&'a T, usize) {
+        if self.start & Self::EXTRA == 0 {
+            (text, self.start as usize)
+        } else {
+            (extra, (self.start & !Self::EXTRA) as usize)
+        }
+    }
+
+    /// A part of this span; both numbers must lie within it.
+    pub(crate) fn part(self, start: usize, len: usize) -> Self {
+        debug_assert!(start + len <= self.len as usize);
+        if len == 0 {
+            Self::default()
+        } else {
+            Self { start: self.start + start as u32, len: len as u32 }
+        }
+    }
+
     /// True for the empty string.
     pub fn is_empty(self) -> bool {
         self.len == 0
@@ -115,6 +135,7 @@ pub struct Block {
     pub(crate) rejects: Vec<RejectReason>,
     pub(crate) samples: Vec<Rejected>,
     pub(crate) lines: u64,
+    pub(crate) repaired: u64,
 }
 
 impl Block {
@@ -136,6 +157,11 @@ impl Block {
         self.lines
     }
 
+    /// Lines with bytes that were not UTF-8, which became U+FFFD.
+    pub fn repaired(&self) -> u64 {
+        self.repaired
+    }
+
     /// One reason for every line that is not an event.
     pub fn rejects(&self) -> &[RejectReason] {
         &self.rejects
@@ -148,12 +174,8 @@ impl Block {
 
     /// The text of a span of this block's; `""` for one that is not.
     pub fn str(&self, span: Span) -> &str {
-        let (text, start) = if span.start & Span::EXTRA == 0 {
-            (&self.text, span.start)
-        } else {
-            (&self.extra, span.start & !Span::EXTRA)
-        };
-        text.get(start as usize..start as usize + span.len as usize).unwrap_or("")
+        let (text, start) = span.locate(self.text.as_str(), self.extra.as_str());
+        text.get(start..start + span.len as usize).unwrap_or("")
     }
 
     /// Lends a record out with its strings.

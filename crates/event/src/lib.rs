@@ -11,12 +11,17 @@
 
 mod block;
 mod category;
+mod decode;
+mod errno;
 mod model;
 mod outcome;
 mod priority;
+mod syscalls;
+pub mod time;
 
 pub use block::{Block, Record, Span};
 pub use category::{Category, FdKind};
+pub use decode::DecodeOptions;
 pub use model::{Args, Container, Event, Fd, Process, User};
 pub use outcome::{Direction, IgnoreReason, RejectReason, Rejected};
 pub use priority::Priority;

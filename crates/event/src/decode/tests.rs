@@ -1,0 +1,1 @@
+//! Lines as Falco prints them, quirk by quirk.
