@@ -2,8 +2,25 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access;
+pub mod arguments;
+pub mod behaviour;
+mod learning;
+mod names;
+pub mod path;
+pub mod peer;
 mod phase;
+mod profile;
+mod structural;
+pub mod token;
+mod tree;
 mod tree_node;
+mod view;
 
+pub use learning::{LearnRules, QUIET, unseen};
 pub use phase::{BranchProgress, Learning, Phase, ProfileSummary};
+pub use profile::{Found, Hit, Profile, ProgramInfo, ProgramKey};
+pub use structural::Limits;
+pub use tree::{EXAMPLES, Incidences, Node, NodeId, NodeKind, Origin, REST, Tree, covers};
 pub use tree_node::TreeNode;
+pub use view::SNAPSHOT_VERSION;

@@ -1,0 +1,474 @@
+//! The profile of one identity: its tree, its programs, its phase.
+
+use std::hash::{BuildHasher, Hash};
+
+use hanabi_event::{Category, EventTime, SECOND};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Access,
+    behaviour::Steps,
+    learning::{LearnRules, LearningState},
+    names::NameId,
+    phase::{Phase, ProfileSummary},
+    structural::Limits,
+    tree::{NodeId, NodeKind, Origin, REST, Tree},
+};
+
+/// Separates name, executable and user in a program node's name; no path or name contains it.
+pub(crate) const SEPARATOR: char = '\u{1f}';
+
+/// What tells one program from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramKey<'a> {
+    /// `proc.name`.
+    pub name: &'a str,
+    /// `proc.exepath`.
+    pub executable: &'a str,
+    /// The user's id as text; the same program as another user is another program.
+    pub user: &'a str,
+}
+
+/// What is known of a program beside its tree.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ProgramInfo {
+    /// Its generalised name.
+    pub name: String,
+    /// Its generalised executable.
+    pub executable: String,
+    /// Its user.
+    pub user: String,
+    /// First event.
+    pub first: EventTime,
+    /// Last event.
+    pub last: EventTime,
+    /// Seconds in which it was active.
+    pub slots: u32,
+    last_slot: u32,
+    /// How often it was started.
+    pub starts: u64,
+    /// When its part of the tree last grew.
+    pub last_growth: EventTime,
+    /// The most distinct objects that one process of it touched in a second, by kind of burst.
+    pub peaks: [u32; 4],
+}
+
+/// Where a path stopped fitting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// All of it is known.
+    Known(NodeId),
+    /// The step of this index has no node below `parent`.
+    Missing {
+        /// The last node that fits.
+        parent: NodeId,
+        /// The index of the first step that does not.
+        step: usize,
+    },
+}
+
+/// The learned behaviour of one identity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Profile {
+    /// Whose.
+    pub identity: String,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// First event.
+    pub first_seen: EventTime,
+    /// Last event.
+    pub last_seen: EventTime,
+    /// Events modelled.
+    pub events: u64,
+    /// Deviations found.
+    pub deviations: u64,
+    /// Events accepted by meaning though their exact path is new.
+    pub variations: u64,
+    /// Images seen, newest last.
+    pub revisions: Vec<String>,
+    /// The tree.
+    pub tree: Tree,
+    pub(crate) learning: LearningState,
+    #[serde(skip)]
+    programs: HashMap<String, NodeId>,
+    pub(crate) info: std::collections::BTreeMap<NodeId, ProgramInfo>,
+    /// Parents with more children than fit, to be looked at when the window ends.
+    pub(crate) crowded: Vec<NodeId>,
+    #[serde(skip)]
+    seen: HashMap<u64, (NodeId, NodeId)>,
+    #[serde(skip)]
+    hasher: foldhash::fast::RandomState,
+    #[serde(skip)]
+    scratch: String,
+}
+
+impl Profile {
+    /// An empty profile whose first event is at `now`.
+    pub fn new(identity: &str, now: EventTime) -> Self {
+        Self {
+            identity: identity.to_owned(),
+            phase: Phase::Warmup,
+            first_seen: now,
+            last_seen: now,
+            events: 0,
+            deviations: 0,
+            variations: 0,
+            revisions: Vec::new(),
+            tree: Tree::default(),
+            learning: LearningState::new(now),
+            programs: HashMap::new(),
+            info: std::collections::BTreeMap::new(),
+            crowded: Vec::new(),
+            seen: HashMap::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            scratch: String::new(),
+        }
+    }
+
+    /// Rebuilds what is not stored. To be called after deserialising.
+    pub fn restore(&mut self) {
+        self.tree.reindex();
+        let programs: Vec<NodeId> = self.info.keys().copied().collect();
+        self.programs = programs.into_iter().map(|id| (self.tree.name(id).to_owned(), id)).collect();
+    }
+
+    /// A program that is known. One hash.
+    pub fn program(&mut self, key: &ProgramKey<'_>) -> Option<NodeId> {
+        program_name(key, &mut self.scratch);
+        self.programs.get(self.scratch.as_str()).copied()
+    }
+
+    /// A program, put in if it is new; true when it was.
+    pub fn learn_program(
+        &mut self,
+        key: &ProgramKey<'_>,
+        now: EventTime,
+        limits: &Limits,
+    ) -> (NodeId, bool) {
+        if let Some(known) = self.program(key) {
+            return (known, false);
+        }
+        let name = self.scratch.clone();
+        let id = if self.tree.len() < limits.max_nodes {
+            let name_id = self.tree.names.intern(&name);
+            self.tree.insert(Tree::ROOT, NodeKind::Program, name_id)
+        } else {
+            self.tree.folded += 1;
+            self.rest(Tree::ROOT, NodeKind::Program)
+        };
+        let mut parts = name.split(SEPARATOR).map(str::to_owned);
+        let mut part = || parts.next().unwrap_or_default();
+        self.info.entry(id).or_insert_with(|| ProgramInfo {
+            name: part(),
+            executable: part(),
+            user: part(),
+            first: now,
+            last: now,
+            last_growth: now,
+            ..ProgramInfo::default()
+        });
+        if self.programs.len() < limits.max_nodes {
+            self.programs.insert(name, id);
+        }
+        self.learning.grew(now);
+        (id, true)
+    }
+
+    fn rest(&mut self, parent: NodeId, kind: NodeKind) -> NodeId {
+        let (id, new) = self.tree.child_or_insert(parent, kind, REST);
+        if new {
+            self.tree.node_mut(id).origin = Origin::Rest;
+            self.tree.node_mut(parent).has_patterns = true;
+        }
+        id
+    }
+
+    /// What is known of a program.
+    pub fn info(&self, program: NodeId) -> Option<&ProgramInfo> {
+        self.info.get(&program)
+    }
+
+    /// The same, to be changed.
+    pub fn info_mut(&mut self, program: NodeId) -> Option<&mut ProgramInfo> {
+        self.info.get_mut(&program)
+    }
+
+    /// All programs, in order of their first appearance.
+    pub fn programs(&self) -> impl Iterator<Item = (NodeId, &ProgramInfo)> {
+        self.info.iter().map(|(id, info)| (*id, info))
+    }
+
+    /// Walks a path below a program. One hash step a level, no allocation.
+    pub fn find(&self, program: NodeId, steps: &Steps) -> Found {
+        let mut at = program;
+        for (index, (kind, name)) in steps.iter().enumerate() {
+            match self.tree.child_or_pattern(at, kind, name) {
+                Some(next) => at = next,
+                // A file can be used as a directory and the other way round.
+                None => {
+                    match other_kind(kind).and_then(|k| self.tree.child_or_pattern(at, k, name)) {
+                        Some(next) => at = next,
+                        None => return Found::Missing { parent: at, step: index },
+                    }
+                }
+            }
+        }
+        Found::Known(at)
+    }
+
+    /// Puts a path in below a program and counts the event; returns the leaf and how many nodes are
+    /// new.
+    pub fn learn(
+        &mut self,
+        program: NodeId,
+        steps: &Steps,
+        limits: &Limits,
+        now: EventTime,
+    ) -> (NodeId, u32) {
+        let mut at = program;
+        let mut grown = 0;
+        for (kind, name) in steps.iter() {
+            let kind = match self.tree.child(at, kind, name) {
+                None => other_kind(kind)
+                    .filter(|k| self.tree.child(at, *k, name).is_some())
+                    .unwrap_or(kind),
+                Some(_) => kind,
+            };
+            if self.tree.len() >= limits.max_nodes
+                && self.tree.child_or_pattern(at, kind, name).is_none()
+            {
+                self.tree.folded += 1;
+                at = self.rest(at, kind);
+                break;
+            }
+            let (next, new) = self.tree.child_or_insert(at, kind, name);
+            if new {
+                grown += 1;
+                if self.tree.node(at).width > limits.width(kind) && !self.crowded.contains(&at) {
+                    self.crowded.push(at);
+                }
+            }
+            at = next;
+        }
+        if grown > 0 {
+            self.learning.grew(now);
+            if let Some(info) = self.info.get_mut(&program) {
+                info.last_growth = now;
+            }
+        }
+        (at, grown)
+    }
+
+    /// Counts an event at its leaf and at its program's call. `leaf` is `None` for events without
+    /// an object.
+    pub fn count(&mut self, program: NodeId, leaf: Option<NodeId>, hit: Hit<'_>) -> NodeId {
+        let operation = self.operation(program, hit.category, hit.call);
+        self.count_at(program, leaf, operation, hit);
+        operation
+    }
+
+    /// As [`Profile::count`] with the operation already known.
+    pub fn count_at(
+        &mut self,
+        program: NodeId,
+        leaf: Option<NodeId>,
+        operation: NodeId,
+        hit: Hit<'_>,
+    ) {
+        let branch = branch_index(hit.category);
+        let call = self.tree.node(operation).name;
+        self.events += hit.count;
+        self.last_seen = self.last_seen.max(hit.time);
+        let slot = (hit.time / SECOND) as u32;
+        self.tree.incidences[branch].events += hit.count;
+        if let Some(info) = self.info.get_mut(&program) {
+            info.last = info.last.max(hit.time);
+            if info.last_slot != slot {
+                info.last_slot = slot;
+                info.slots += 1;
+            }
+        }
+        if let Some(leaf) = leaf {
+            let node = self.tree.node_mut(operation);
+            node.count += hit.count;
+            node.last = hit.time;
+            self.tree.touch(leaf, branch, call, hit.access, hit.time, hit.count);
+        } else {
+            self.tree.touch(operation, branch, call, hit.access, hit.time, hit.count);
+        }
+    }
+
+    /// True when the program has made this call before.
+    pub fn knows_call(&self, program: NodeId, category: Category, call: &str) -> bool {
+        self.find_operation(program, category, call).is_some()
+    }
+
+    fn find_operation(&self, program: NodeId, category: Category, call: &str) -> Option<NodeId> {
+        let name = self.tree.names.find(&operation_name(category, call))?;
+        self.tree.child_by_id(program, NodeKind::Operation, name)
+    }
+
+    fn operation(&mut self, program: NodeId, category: Category, call: &str) -> NodeId {
+        let name = operation_name(category, call);
+        self.tree.child_or_insert(program, NodeKind::Operation, &name).0
+    }
+
+    /// A key for [`Profile::recall`]: everything that decides where an event ends.
+    pub fn raw_key(&self, parts: impl Hash) -> u64 {
+        self.hasher.hash_one(parts)
+    }
+
+    /// Where an event of this very key ended last time: leaf and operation.
+    pub fn recall(&self, key: u64) -> Option<(NodeId, NodeId)> {
+        self.seen.get(&key).copied()
+    }
+
+    /// Remembers where an event of this key ended. Forgets all when the memory is full: keys with a
+    /// client's port never come back, and what is in use returns at once.
+    pub fn remember(&mut self, key: u64, leaf: NodeId, operation: NodeId) {
+        let limit = (self.tree.len() * 4).clamp(256, 8_192);
+        if self.seen.len() >= limit {
+            self.seen.clear();
+        }
+        self.seen.insert(key, (leaf, operation));
+    }
+
+    /// Forgets all remembered keys, since nodes have moved.
+    pub(crate) fn forget(&mut self) {
+        self.seen.clear();
+    }
+
+    /// A window lost events: learning cannot end on its evidence.
+    pub fn lossy(&mut self, now: EventTime) {
+        self.learning.lossy(now);
+    }
+
+    /// Ends the windows up to `now`: merges, and the decision whether learning is done. True when
+    /// the phase changed.
+    pub fn end_windows(&mut self, now: EventTime, rules: &LearnRules, limits: &Limits) -> bool {
+        let before = self.phase;
+        while let Some(end) = self.learning.next_window(now) {
+            if matches!(self.phase, Phase::Warmup | Phase::Learning | Phase::Degraded) {
+                if (end / SECOND).is_multiple_of(MERGE_EVERY) {
+                    self.merge_crowded(limits);
+                }
+                self.phase = self.learning.phase_at(end, rules, &self.tree.incidences);
+                if self.phase.detects() {
+                    self.merge_crowded(limits);
+                }
+            }
+        }
+        before != self.phase
+    }
+
+    /// Ends learning by an operator's or a test's word.
+    pub fn detect_now(&mut self, limits: &Limits) {
+        if !self.phase.detects() {
+            self.merge_crowded(limits);
+            self.phase = Phase::Detecting;
+        }
+    }
+
+    /// Rebuilds the table of programs after nodes have moved.
+    pub(crate) fn reindex_programs(&mut self, moved: impl Fn(NodeId) -> Option<NodeId>) {
+        self.programs = self.programs.drain().filter_map(|(n, id)| Some((n, moved(id)?))).collect();
+        self.info = std::mem::take(&mut self.info)
+            .into_iter()
+            .filter_map(|(id, info)| Some((moved(id)?, info)))
+            .collect();
+        self.forget();
+    }
+
+    /// The profile in numbers.
+    pub fn summary(&self, rules: &LearnRules) -> ProfileSummary {
+        ProfileSummary {
+            identity: self.identity.clone(),
+            phase: self.phase,
+            learning: self.learning.progress(
+                self.phase,
+                self.last_seen,
+                rules,
+                &self.tree.incidences,
+            ),
+            nodes: self.tree.len() as u64,
+            events: self.events,
+            deviations: self.deviations,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            revisions: self.revisions.clone(),
+        }
+    }
+
+    pub(crate) fn call_name(&self, id: NameId) -> &str {
+        self.tree.names.get(id).split_once(':').map_or("", |(_, call)| call)
+    }
+}
+
+/// Every so many seconds of event time the crowded parts of a learning tree are merged.
+const MERGE_EVERY: u64 = 10;
+
+/// One event to be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<'a> {
+    /// Branch.
+    pub category: Category,
+    /// Call.
+    pub call: &'a str,
+    /// For files.
+    pub access: Access,
+    /// When.
+    pub time: EventTime,
+    /// How many, where a sensor has counted.
+    pub count: u64,
+}
+
+fn other_kind(kind: NodeKind) -> Option<NodeKind> {
+    match kind {
+        NodeKind::File => Some(NodeKind::Directory),
+        NodeKind::Directory => Some(NodeKind::File),
+        _ => None,
+    }
+}
+
+pub(crate) fn branch_index(category: Category) -> usize {
+    match category {
+        Category::Process | Category::Unknown => 0,
+        Category::Network => 1,
+        Category::File => 2,
+    }
+}
+
+fn operation_name(category: Category, call: &str) -> String {
+    let mut name = String::with_capacity(call.len() + 2);
+    name.push(match category {
+        Category::Process | Category::Unknown => 'p',
+        Category::Network => 'n',
+        Category::File => 'f',
+    });
+    name.push(':');
+    name.push_str(call.get(..call.len().min(40)).unwrap_or_default());
+    name
+}
+
+fn program_name(key: &ProgramKey<'_>, out: &mut String) {
+    out.clear();
+    crate::token::generalise(key.name, out);
+    out.push(SEPARATOR);
+    executable_token(key.executable, out);
+    out.push(SEPARATOR);
+    out.push_str(key.user);
+}
+
+/// Where packages install, names are kept to the letter, so that a look-alike stands out;
+/// elsewhere random parts are generalised.
+fn executable_token(executable: &str, out: &mut String) {
+    const INSTALLED: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/"];
+    if INSTALLED.iter().any(|prefix| executable.starts_with(prefix)) && executable.len() < 200 {
+        out.push_str(executable);
+    } else if executable.starts_with('/') {
+        out.push_str(&crate::path::generalised(executable));
+    } else {
+        crate::token::generalise(executable, out);
+    }
+}
