@@ -1,2 +1,34 @@
-//! REST, server-sent events and the first page.
+//! The gateway: REST, server-sent events and the first page.
+//!
+//! Everything here reads what others publish. [`Live`] and [`StreamHub`] are the engine's side: it
+//! puts whole values in and never waits. [`EngineHandle`] asks the engine for what only it has. What
+//! must outlive the process comes from the store. [`App`] binds these together and [`serve`] answers.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod engine;
+mod error;
+mod live;
+mod overlay;
+mod overview;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod times;
+
+pub use engine::{
+    ENGINE_REQUESTS_MAX, EngineError, EngineHandle, EngineRequest, EngineRequests, engine_channel,
+};
+pub use error::{ApiError, Candidate};
+pub use live::{
+    ContainerRow, Fleet, IngestTotals, Live, REJECTED_KEPT, RejectedLine, SourceStatus,
+    WAITING_FOR_RESTORE,
+};
+pub use overlay::OVERLAY_MAX;
+pub use overview::{
+    NameCount, OTHER, OVERVIEW_NAMES_MAX, OVERVIEW_TOP, OverviewStats, Point, Window, WindowStats,
+};
+pub use stream::{
+    EventBatch, StreamContainer, StreamCounters, StreamError, StreamFilter, StreamHub,
+    StreamLimits, StreamScope, Subscription, TypeSet,
+};

@@ -5,11 +5,11 @@
 //! the fast one never has to be lenient.
 
 mod args;
-#[allow(dead_code, reason = "the fast reader will use it")]
 mod escape;
-#[allow(dead_code, reason = "the fast reader will use it")]
+mod fast;
 mod fields;
 mod finish;
+mod scan;
 mod slow;
 #[cfg(test)]
 mod tests;
@@ -39,8 +39,13 @@ impl Block {
         let (text, repaired) = into_text(input);
         let mut block = Self { repaired, ..Self::default() };
         block.records.reserve(text.len() / RECORD_BYTES + 1);
-        let mut decoder =
-            Decoder { text: &text, options: *options, fields: Fields::new(), extra: String::new() };
+        let mut decoder = Decoder {
+            text: &text,
+            options: *options,
+            order: fast::Order::new(),
+            fields: Fields::new(),
+            extra: String::new(),
+        };
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
             decoder.line(start, end, &mut block);
@@ -82,6 +87,7 @@ fn into_text(input: Vec<u8>) -> (String, u64) {
 struct Decoder<'a> {
     text: &'a str,
     options: DecodeOptions,
+    order: fast::Order,
     fields: Fields,
     extra: String,
 }
@@ -110,7 +116,14 @@ impl Decoder<'_> {
 
     fn record(&mut self, line: &str, start: usize) -> Result<Record, RejectReason> {
         self.fields.clear();
-        slow::read(line.trim_start_matches('\u{feff}'), &mut self.fields, &mut self.extra)?;
+        let (range, extra) = ((start, start + line.len()), self.extra.len());
+        let read = fast::read(self.text, range, &mut self.order, &mut self.fields, &mut self.extra);
+        if read.is_none() {
+            self.fields.clear();
+            self.extra.truncate(extra);
+            let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+            slow::read(line, &mut self.fields, &mut self.extra)?;
+        }
         let texts = Texts { text: self.text.as_bytes(), extra: self.extra.as_bytes() };
         finish(Span::text(start, line.len()), &self.fields, texts, self.options)
             .ok_or(RejectReason::NoTime)

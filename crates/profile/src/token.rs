@@ -17,8 +17,14 @@ pub fn generalise(word: &str, out: &mut String) {
     let bytes = word.as_bytes();
     let mut at = 0;
     let begin = out.len();
-    while at < bytes.len() && out.len() - begin < MAX_WORD {
+    while at < bytes.len() {
         let start = at;
+        // A run such as `7a` becomes `<num>a`, and the cut must not fall inside it.
+        let inside = at > 0 && (bytes[at - 1] == b'>' || bytes[at - 1].is_ascii_alphanumeric());
+        let separator = !bytes[at].is_ascii_alphanumeric() && bytes[at] != b'<';
+        if out.len() - begin >= MAX_WORD && (separator || !inside) {
+            break;
+        }
         if bytes[at] == b'<'
             && let Some(close) = token_end(&bytes[at..])
         {

@@ -79,11 +79,12 @@ impl Key {
 }
 
 /// One value of a line.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Value {
-    pub(super) span: Span,
-    /// True for a JSON number, whose digits the span holds; a string otherwise.
-    pub(super) number: bool,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    /// A string, or an array as text.
+    Text(Span),
+    Positive(u64),
+    Negative(i64),
 }
 
 /// The values of one line. Null, booleans and nested values of known keys are absent.
@@ -98,7 +99,7 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) fn new() -> Self {
-        Self { seen: 0, present: 0, values: [Value::default(); Key::COUNT] }
+        Self { seen: 0, present: 0, values: [Value::Positive(0); Key::COUNT] }
     }
 
     /// Forgets all values, without the cost of overwriting them.
@@ -116,11 +117,6 @@ impl Fields {
         fresh
     }
 
-    /// True when the key was met.
-    pub(super) fn met(&self, key: Key) -> bool {
-        self.seen & (1 << key as u32) != 0
-    }
-
     #[inline]
     pub(super) fn set(&mut self, key: Key, value: Value) {
         self.present |= 1 << key as u32;
@@ -136,7 +132,7 @@ impl Fields {
     #[inline]
     pub(super) fn text(&self, key: Key) -> Span {
         match self.get(key) {
-            Some(Value { span, number: false }) => span,
+            Some(Value::Text(span)) => span,
             _ => Span::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::DecodeOptions;
 use super::args;
-use super::fields::{Fields, Key};
+use super::fields::{Fields, Key, Value};
 use crate::syscalls::{self, Branch, Call};
 use crate::{Category, Direction, EventTime, FdKind, Priority, Record, Span, errno, time};
 
@@ -29,21 +29,21 @@ pub(super) fn finish(
     options: DecodeOptions,
 ) -> Option<Record> {
     let text = |key| present(fields.text(key), texts);
-    let number = |key| number(fields, key, texts);
+    let number = |key| signed(fields, key, texts);
     let mut record = Record {
         line,
         time: time_of(fields, texts)?,
-        number: number(Key::Number).and_then(|n| u64::try_from(n).ok()),
+        number: unsigned(fields, Key::Number, texts),
         fd_kind: fd_kind(fields, texts),
-        fd_number: number(Key::FdNumber).and_then(to_i64),
-        pid: number(Key::Pid).and_then(to_i64),
-        parent_pid: number(Key::ParentPid).and_then(to_i64),
-        tty: number(Key::Tty).and_then(to_i64),
-        uid: number(Key::Uid).and_then(to_i64),
+        fd_number: number(Key::FdNumber),
+        pid: number(Key::Pid),
+        parent_pid: number(Key::ParentPid),
+        tty: number(Key::Tty),
+        uid: number(Key::Uid),
         host: text(Key::Hostname),
         rule: text(Key::Rule),
         source: text(Key::Source),
-        tags: text(Key::Tags),
+        tags: tags(fields, texts),
         call: text(Key::Call),
         container_id: text(Key::ContainerId),
         container_name: text(Key::ContainerName),
@@ -85,38 +85,54 @@ fn present(span: Span, texts: Texts<'_>) -> Span {
     if absent { Span::default() } else { span }
 }
 
+/// The tags, if they are an array.
 #[inline]
-fn number(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<i128> {
-    whole_number(texts.get(fields.get(key)?.span))
+fn tags(fields: &Fields, texts: Texts<'_>) -> Span {
+    let span = fields.text(Key::Tags);
+    if texts.get(span).starts_with(b"[") { span } else { Span::default() }
 }
 
-fn to_i64(number: i128) -> Option<i64> {
-    i64::try_from(number).ok()
+/// A signed number, printed as such or as a string.
+#[inline]
+fn signed(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<i64> {
+    match fields.get(key)? {
+        Value::Positive(number) => i64::try_from(number).ok(),
+        Value::Negative(number) => Some(number),
+        Value::Text(span) => match texts.get(span).strip_prefix(b"-") {
+            Some(digits) => decimal(digits).and_then(|number| 0_i64.checked_sub_unsigned(number)),
+            None => decimal(texts.get(span)).and_then(|number| i64::try_from(number).ok()),
+        },
+    }
 }
 
-/// A decimal number of at most 20 digits.
-fn whole_number(text: &[u8]) -> Option<i128> {
-    let (negative, digits) = match text.strip_prefix(b"-") {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    if !(1..=20).contains(&digits.len()) {
+/// As [`signed`].
+#[inline]
+fn unsigned(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<u64> {
+    match fields.get(key)? {
+        Value::Positive(number) => Some(number),
+        Value::Negative(number) => u64::try_from(number).ok(),
+        Value::Text(span) => decimal(texts.get(span)),
+    }
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
         return None;
     }
-    let number = digits.iter().try_fold(0_i128, |number, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + i128::from(digit - b'0'))
-    })?;
-    Some(if negative { -number } else { number })
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// The first of the time fields that holds a whole time; a time of day alone is none.
+#[inline]
 fn time_of(fields: &Fields, texts: Texts<'_>) -> Option<EventTime> {
     [Key::EventTime, Key::IsoTime, Key::RawTime, Key::Time].into_iter().find_map(|key| {
-        let text = texts.get(fields.get(key)?.span);
-        let time = match whole_number(text) {
-            Some(number) => u64::try_from(number).ok(),
-            None => time::parse_time(std::str::from_utf8(text).ok()?),
-        };
+        let time = unsigned(fields, key, texts).or_else(|| {
+            let text = texts.get(fields.text(key));
+            time::parse_time(std::str::from_utf8(text).ok()?)
+        });
         time.filter(|time| *time > 0)
     })
 }

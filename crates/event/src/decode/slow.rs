@@ -55,17 +55,12 @@ fn reason(error: &serde_json::Error) -> RejectReason {
 
 fn value(key: Key, json: &Json, extra: &mut String) -> Option<Value> {
     match json {
-        Json::String(text) => Some(Value { span: append(extra, text), number: false }),
-        Json::Number(number) => {
-            let digits = match number.as_f64() {
-                Some(float) if number.is_f64() => whole(float)?.to_string(),
-                _ => number.to_string(),
-            };
-            Some(Value { span: append(extra, &digits), number: true })
-        }
-        Json::Array(_) if key == Key::Tags => {
-            Some(Value { span: append(extra, &json.to_string()), number: false })
-        }
+        Json::String(text) => Some(Value::Text(append(extra, text))),
+        Json::Number(number) => match number.as_u64() {
+            Some(number) => Some(Value::Positive(number)),
+            None => number.as_i64().or_else(|| whole(number.as_f64()?)).map(Value::Negative),
+        },
+        Json::Array(_) if key == Key::Tags => Some(Value::Text(append(extra, &json.to_string()))),
         _ => None,
     }
 }
