@@ -34,7 +34,7 @@ pub use audit::{AUDIT_LIMIT, AuditEntry, Suppression, SuppressionScope};
 pub use checkpoint::{Checkpoint, Restored};
 pub use directory::FORMAT_VERSION;
 pub use error::StoreError;
-pub use log::{LogOptions, LogPage, LogQuery, LogRow, LogStats};
+pub use log::{EventLog, LogOptions, LogPage, LogQuery, LogRow, LogStats};
 pub use page::{PAGE_LIMIT, Page};
 pub use snapshots::{SNAPSHOT_DEPTH, SnapshotInfo};
 pub use store::{CheckReport, PROBLEM_LIMIT, Store, StoreOptions, StoreStats};

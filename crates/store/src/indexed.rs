@@ -1,0 +1,214 @@
+//! Records found newest first by any of their words, with indexes kept by hand.
+//!
+//! A *word* is something that a record can be found by: its state, its rule, a container's name.
+//! Every word of a record has one entry in the index, ordered by word, time and id, whose value is
+//! a *head*: what filters and aggregates need, so that they never unpack a record. A record carries
+//! its own words, so that it can be taken out of the index even when its body is in a shape that
+//! only an older version could read.
+
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use crate::codec::{self, Reader};
+use crate::error::Fault;
+
+const RECORD: u8 = 1;
+
+/// The word that every record has.
+pub(crate) const EVERY: &str = "";
+
+type Records = TableDefinition<'static, &'static str, &'static [u8]>;
+type Index = TableDefinition<'static, (&'static str, u64, &'static str), &'static [u8]>;
+
+/// The two tables of one sort of record.
+#[derive(Clone, Copy)]
+pub(crate) struct Indexed {
+    pub(crate) records: Records,
+    pub(crate) index: Index,
+}
+
+/// A record on its way in.
+pub(crate) struct Entry<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) time: u64,
+    /// Without [`EVERY`], which is added.
+    pub(crate) words: Vec<String>,
+    pub(crate) head: Vec<u8>,
+    pub(crate) body: &'a [u8],
+}
+
+/// The tables of one sort of record, open for writing.
+pub(crate) struct Writer<'t> {
+    records: Table<'t, &'static str, &'static [u8]>,
+    index: Table<'t, (&'static str, u64, &'static str), &'static [u8]>,
+}
+
+impl Indexed {
+    pub(crate) const fn new(records: &'static str, index: &'static str) -> Self {
+        Self { records: TableDefinition::new(records), index: TableDefinition::new(index) }
+    }
+
+    pub(crate) fn writer<'t>(&self, to: &'t WriteTransaction) -> Result<Writer<'t>, Fault> {
+        Ok(Writer { records: to.open_table(self.records)?, index: to.open_table(self.index)? })
+    }
+
+    /// The unpacked body of one record.
+    pub(crate) fn get(&self, from: &ReadTransaction, id: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let records = from.open_table(self.records)?;
+        let Some(record) = records.get(id)? else { return Ok(None) };
+        let (_, body) = split(record.value())?;
+        codec::unpack(body).map(Some)
+    }
+
+    /// Unpacked bodies in the order of `ids`; ids without a record are left out.
+    pub(crate) fn get_all(
+        &self,
+        from: &ReadTransaction,
+        ids: &[String],
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let records = from.open_table(self.records)?;
+        let mut bodies = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(record) = records.get(id.as_str())? {
+                bodies.push(codec::unpack(split(record.value())?.1)?);
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// Visits the entries of a word, newest first, until `visit` answers `false`.
+    ///
+    /// `since` is the earliest time; `before` is where the last page ended, and is not visited.
+    pub(crate) fn walk(
+        &self,
+        from: &ReadTransaction,
+        word: &str,
+        since: u64,
+        before: Option<(u64, &str)>,
+        mut visit: impl FnMut(u64, &str, &[u8]) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        let index = from.open_table(self.index)?;
+        let low = (word, since, "");
+        // No id is longer than this or sorts after it: ids are hexadecimal.
+        let (time, id) = before.unwrap_or((u64::MAX, "\u{10ffff}"));
+        if (time, id) < (since, "") {
+            return Ok(());
+        }
+        for entry in index.range(low..(word, time, id))?.rev() {
+            let (key, head) = entry?;
+            let (_, time, id) = key.value();
+            if !visit(time, id, head.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares records and index both ways and unpacks every body.
+    pub(crate) fn check(
+        &self,
+        from: &ReadTransaction,
+        mut body: impl FnMut(&str, u64, &[u8]) -> Result<(), String>,
+        problems: &mut Vec<String>,
+    ) -> Result<u64, Fault> {
+        let records = from.open_table(self.records)?;
+        let index = from.open_table(self.index)?;
+        let mut entries = 0u64;
+        let mut count = 0u64;
+        for record in records.iter()? {
+            let (id, record) = record?;
+            let id = id.value();
+            count += 1;
+            let (place, packed) = match split(record.value()) {
+                Ok(parts) => parts,
+                Err(fault) => {
+                    problems.push(format!("record {id}: {fault:?}"));
+                    continue;
+                }
+            };
+            for word in &place.words {
+                entries += 1;
+                if index.get((*word, place.time, id))?.is_none() {
+                    problems.push(format!("record {id} is missing in the index under `{word}`"));
+                }
+            }
+            match codec::unpack(packed) {
+                Ok(bytes) => {
+                    if let Err(problem) = body(id, place.time, &bytes) {
+                        problems.push(format!("record {id}: {problem}"));
+                    }
+                }
+                Err(fault) => problems.push(format!("record {id}: {fault:?}")),
+            }
+        }
+        let indexed = redb::ReadableTableMetadata::len(&index)?;
+        if indexed != entries {
+            problems.push(format!("the index has {indexed} entries instead of {entries}"));
+        }
+        Ok(count)
+    }
+}
+
+impl Writer<'_> {
+    /// Puts a record in place of the one with its id.
+    pub(crate) fn put(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let old = self.records.get(entry.id)?.map(|record| record.value().to_vec());
+        if let Some(old) = &old {
+            self.unlink(entry.id, &split(old)?.0, |word, time| {
+                time == entry.time && (word == EVERY || entry.words.iter().any(|kept| kept == word))
+            })?;
+        }
+        let mut record = vec![RECORD];
+        record.extend_from_slice(&entry.time.to_le_bytes());
+        record.extend_from_slice(&(entry.words.len() as u32 + 1).to_le_bytes());
+        codec::put_bytes(&mut record, EVERY.as_bytes());
+        self.index.insert((EVERY, entry.time, entry.id), entry.head.as_slice())?;
+        for word in &entry.words {
+            codec::put_bytes(&mut record, word.as_bytes());
+            self.index.insert((word.as_str(), entry.time, entry.id), entry.head.as_slice())?;
+        }
+        codec::pack_into(&mut record, entry.body)?;
+        self.records.insert(entry.id, record.as_slice())?;
+        Ok(())
+    }
+
+    /// Takes a record out; `false` when there is none.
+    pub(crate) fn remove(&mut self, id: &str) -> Result<bool, Fault> {
+        let Some(old) = self.records.remove(id)?.map(|record| record.value().to_vec()) else {
+            return Ok(false);
+        };
+        self.unlink(id, &split(&old)?.0, |_, _| false)?;
+        Ok(true)
+    }
+
+    fn unlink(
+        &mut self,
+        id: &str,
+        place: &Place<'_>,
+        keep: impl Fn(&str, u64) -> bool,
+    ) -> Result<(), Fault> {
+        for word in &place.words {
+            if !keep(word, place.time) {
+                self.index.remove((*word, place.time, id))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a record is in the index.
+struct Place<'a> {
+    time: u64,
+    words: Vec<&'a str>,
+}
+
+fn split(record: &[u8]) -> Result<(Place<'_>, &[u8]), Fault> {
+    let mut reader = Reader::new(record);
+    let version = reader.u8()?;
+    if version != RECORD {
+        return Err(Fault::Damaged(format!("unknown record version {version}")));
+    }
+    let time = reader.u64()?;
+    let count = reader.u32()?;
+    let words = (0..count).map(|_| reader.str()).collect::<Result<_, _>>()?;
+    Ok((Place { time, words }, reader.rest()))
+}

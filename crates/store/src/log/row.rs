@@ -1,0 +1,296 @@
+//! A row of the event log, and its bytes.
+
+use hanabi_event::{Category, EventTime, Priority};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::names::ContainerNames;
+use crate::alerts::{priority_code, priority_of};
+use crate::codec::{self, Reader, put_bytes};
+use crate::error::Fault;
+
+/// One event, or several of one behaviour, as the log keeps them. Absent texts are `""`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogRow {
+    /// When it happened; of merged events, when the first of them did.
+    pub time: EventTime,
+    /// The container's short id.
+    pub container_id: String,
+    /// Its name.
+    pub container_name: String,
+    /// Its profile's identity.
+    pub identity: String,
+    /// The host that saw it.
+    pub host: String,
+    /// The branch it belongs to.
+    pub category: Category,
+    /// The rule's priority.
+    pub priority: Priority,
+    /// The rule that reported it.
+    pub rule: String,
+    /// The call.
+    pub call: String,
+    /// The process's name.
+    pub process: String,
+    /// Its redacted command line; of merged events, that of the first.
+    pub command_line: String,
+    /// The path or peer that it was done to.
+    pub object: String,
+    /// What came of it: `ok`, an error's name …
+    pub outcome: String,
+    /// Events in this row, at least 1.
+    pub count: u64,
+    /// The fingerprint of the alert that it belongs to.
+    pub deviation: Option<String>,
+    /// The redacted event; of merged events, the first.
+    pub raw: Option<Value>,
+}
+
+/// Where a row stands in the log: by time, and by arrival among rows of one time.
+pub(crate) type RowKey = (EventTime, u64);
+
+/// A row's numbers: what filters and merging read without touching its texts.
+///
+/// A row's bytes are the length of what follows, these numbers, the texts, and last, of a row that
+/// was merged from several places in the input, how many events came from each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowHead {
+    pub(crate) time: EventTime,
+    pub(crate) ordinal: u64,
+    pub(crate) sequence: u64,
+    pub(crate) count: u64,
+    pub(crate) container: u32,
+    pub(crate) category: Category,
+    pub(crate) priority: Priority,
+    flags: u8,
+}
+
+const ORDINAL_AT: usize = 12;
+const COUNT_AT: usize = 28;
+const CONTAINER_AT: usize = 36;
+const FLAGS_AT: usize = 42;
+const TEXTS_AT: usize = 43;
+
+const HAS_DEVIATION: u8 = 1;
+const HAS_RAW: u8 = 2;
+const HAS_PARTS: u8 = 4;
+
+/// The texts of a row, in the order of its bytes.
+pub(crate) struct RowTexts<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) rule: &'a str,
+    pub(crate) call: &'a str,
+    pub(crate) process: &'a str,
+    pub(crate) command_line: &'a str,
+    pub(crate) object: &'a str,
+    pub(crate) outcome: &'a str,
+    pub(crate) deviation: Option<&'a str>,
+    pub(crate) raw: Option<&'a [u8]>,
+}
+
+/// How many events of a merged row came from which place in the input.
+pub(crate) type Parts = Vec<(u64, u64)>;
+
+impl RowHead {
+    pub(crate) fn key(&self) -> RowKey {
+        (self.time, self.ordinal)
+    }
+}
+
+/// Appends a row's bytes, without an ordinal yet and with a container's number of the batch.
+pub(crate) fn encode(out: &mut Vec<u8>, row: &LogRow, container: u32, sequence: u64) {
+    let start = out.len();
+    let mut flags = 0;
+    if row.deviation.is_some() {
+        flags |= HAS_DEVIATION;
+    }
+    if row.raw.is_some() {
+        flags |= HAS_RAW;
+    }
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&row.time.to_le_bytes());
+    out.extend_from_slice(&0u64.to_le_bytes());
+    out.extend_from_slice(&sequence.to_le_bytes());
+    out.extend_from_slice(&row.count.max(1).to_le_bytes());
+    out.extend_from_slice(&container.to_le_bytes());
+    out.extend_from_slice(&[category_code(row.category), priority_code(row.priority), flags]);
+    let texts = [
+        &row.host,
+        &row.rule,
+        &row.call,
+        &row.process,
+        &row.command_line,
+        &row.object,
+        &row.outcome,
+    ];
+    for text in texts {
+        put_bytes(out, text.as_bytes());
+    }
+    if let Some(deviation) = &row.deviation {
+        put_bytes(out, deviation.as_bytes());
+    }
+    if let Some(raw) = &row.raw {
+        put_bytes(out, raw.to_string().as_bytes());
+    }
+    close(out, start);
+}
+
+/// Appends a row's bytes with another container's number, and with its parts, if it has any.
+pub(crate) fn copy_with(out: &mut Vec<u8>, row: &[u8], container: u32, parts: Option<&Parts>) {
+    let start = out.len();
+    out.extend_from_slice(row);
+    patch(out, start + CONTAINER_AT, &container.to_le_bytes());
+    let Some(parts) = parts else { return };
+    if let Some(flags) = out.get_mut(start + FLAGS_AT) {
+        *flags |= HAS_PARTS;
+    }
+    codec::put_length(out, parts.len());
+    for (sequence, count) in parts {
+        out.extend_from_slice(&sequence.to_le_bytes());
+        out.extend_from_slice(&count.to_le_bytes());
+    }
+    close(out, start);
+}
+
+pub(crate) fn set_ordinal(row: &mut [u8], ordinal: u64) {
+    patch(row, ORDINAL_AT, &ordinal.to_le_bytes());
+}
+
+pub(crate) fn set_count(row: &mut [u8], count: u64) {
+    patch(row, COUNT_AT, &count.to_le_bytes());
+}
+
+fn patch(bytes: &mut [u8], at: usize, value: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + value.len()) {
+        place.copy_from_slice(value);
+    }
+}
+
+fn close(out: &mut [u8], start: usize) {
+    let length = (out.len() - start - 4) as u32;
+    patch(out, start, &length.to_le_bytes());
+}
+
+/// The row that begins at `at`, with its length in front.
+pub(crate) fn row_at(bytes: &[u8], at: usize) -> Result<&[u8], Fault> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let length = Reader::new(rest).u32()? as usize;
+    Reader::new(rest).take(length + 4)
+}
+
+pub(crate) fn head(row: &[u8]) -> Result<RowHead, Fault> {
+    let mut reader = Reader::new(row);
+    reader.u32()?;
+    Ok(RowHead {
+        time: reader.u64()?,
+        ordinal: reader.u64()?,
+        sequence: reader.u64()?,
+        count: reader.u64()?,
+        container: reader.u32()?,
+        category: category_of(reader.u8()?)?,
+        priority: priority_of(reader.u8()?)?,
+        flags: reader.u8()?,
+    })
+}
+
+pub(crate) fn texts(row: &[u8]) -> Result<(RowTexts<'_>, Parts), Fault> {
+    let flags = row.get(FLAGS_AT).copied().unwrap_or_default();
+    let mut reader = Reader::new(row.get(TEXTS_AT..).unwrap_or_default());
+    let texts = RowTexts {
+        host: reader.str()?,
+        rule: reader.str()?,
+        call: reader.str()?,
+        process: reader.str()?,
+        command_line: reader.str()?,
+        object: reader.str()?,
+        outcome: reader.str()?,
+        deviation: if flags & HAS_DEVIATION == 0 { None } else { Some(reader.str()?) },
+        raw: if flags & HAS_RAW == 0 { None } else { Some(reader.bytes()?) },
+    };
+    let count = if flags & HAS_PARTS == 0 { 0 } else { reader.length()? };
+    let parts = (0..count).map(|_| Ok((reader.u64()?, reader.u64()?)));
+    Ok((texts, parts.collect::<Result<_, Fault>>()?))
+}
+
+pub(crate) fn decode(row: &[u8], container: &ContainerNames) -> Result<LogRow, Fault> {
+    let head = head(row)?;
+    let (texts, _) = texts(row)?;
+    Ok(LogRow {
+        time: head.time,
+        container_id: container.id.clone(),
+        container_name: container.name.clone(),
+        identity: container.identity.clone(),
+        host: texts.host.to_owned(),
+        category: head.category,
+        priority: head.priority,
+        rule: texts.rule.to_owned(),
+        call: texts.call.to_owned(),
+        process: texts.process.to_owned(),
+        command_line: texts.command_line.to_owned(),
+        object: texts.object.to_owned(),
+        outcome: texts.outcome.to_owned(),
+        count: head.count,
+        deviation: texts.deviation.map(str::to_owned),
+        raw: texts.raw.map(codec::from_json).transpose()?,
+    })
+}
+
+/// The stored number of a category.
+pub(crate) fn category_code(category: Category) -> u8 {
+    match category {
+        Category::Process => 0,
+        Category::Network => 1,
+        Category::File => 2,
+        Category::Unknown => 3,
+    }
+}
+
+fn category_of(code: u8) -> Result<Category, Fault> {
+    let found = Category::ALL.into_iter().find(|category| category_code(*category) == code);
+    found.ok_or_else(|| Fault::Damaged(format!("unknown category {code}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use hanabi_event::{Category, Priority};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_comes_back_as_it_was() {
+        let row = LogRow {
+            time: 5,
+            container_id: "0123456789ab".into(),
+            container_name: "web".into(),
+            identity: "shop:web".into(),
+            host: "node".into(),
+            category: Category::File,
+            priority: Priority::Warning,
+            rule: "r".into(),
+            call: "openat".into(),
+            process: "nginx".into(),
+            command_line: "nginx -g 'daemon off;'".into(),
+            object: "/etc/passwd".repeat(30),
+            outcome: "ENOENT".into(),
+            count: 7,
+            deviation: Some("feed".into()),
+            raw: Some(json!({"a": [1, "ü"]})),
+        };
+        let names = ContainerNames::of(&row);
+        let mut bytes = vec![1, 2, 3];
+        encode(&mut bytes, &row, 4, 9);
+        let plain = row_at(&bytes, 3).unwrap().to_vec();
+        assert_eq!(decode(&plain, &names).unwrap(), row);
+        let mut copied = Vec::new();
+        copy_with(&mut copied, &plain, 8, Some(&vec![(9, 4), (10, 3)]));
+        set_ordinal(&mut copied, 77);
+        assert_eq!(decode(row_at(&copied, 0).unwrap(), &names).unwrap(), row);
+        let head = head(&copied).unwrap();
+        assert_eq!((head.ordinal, head.container, head.sequence), (77, 8, 9));
+        assert_eq!(texts(&copied).unwrap().1, [(9, 4), (10, 3)]);
+        for cut in 0..copied.len() {
+            assert!(row_at(&copied[..cut], 0).is_err());
+        }
+    }
+}

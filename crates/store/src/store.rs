@@ -1,0 +1,182 @@
+//! The store: opened, looked at, checked.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hanabi_event::{EventTime, SECOND};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
+use serde::Serialize;
+
+use crate::checkpoint::{META, POSITIONS, PROFILES};
+use crate::database::Db;
+use crate::directory::Directory;
+use crate::error::Fault;
+use crate::{StoreError, alerts, audit, codec, snapshots};
+
+const DATABASE_FILE: &str = "hanabi.redb";
+const DAY: EventTime = 86_400 * SECOND;
+
+/// How a store keeps what it keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Bytes of the database held in memory.
+    pub cache_bytes: usize,
+    /// Snapshots kept of one profile.
+    pub snapshots_kept: usize,
+    /// How old a snapshot may get, ns, unless it is a profile's newest.
+    pub snapshot_age: EventTime,
+    /// How much older than the newest, ns, a resolved or promoted alert may be and still be
+    /// restored: as long as a recurrence reopens it.
+    pub restored_age: EventTime,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 16 << 20,
+            snapshots_kept: 50,
+            snapshot_age: 90 * DAY,
+            restored_age: DAY,
+        }
+    }
+}
+
+/// Durable state on one machine. All methods may be called from any thread; writers wait for each
+/// other, readers for nobody.
+pub struct Store {
+    pub(crate) db: Db,
+    pub(crate) options: StoreOptions,
+    directory: Directory,
+}
+
+/// The store in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StoreStats {
+    /// Size of the database file.
+    pub file_bytes: u64,
+    /// The last checkpoint's sequence.
+    pub sequence: Option<u64>,
+    /// Profiles stored.
+    pub profiles: u64,
+    /// Alerts stored.
+    pub alerts: u64,
+    /// Incidents stored.
+    pub incidents: u64,
+    /// Snapshots stored, of all profiles.
+    pub snapshots: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
+    /// Suppressions stored.
+    pub suppressions: u64,
+    /// Durable transactions since the start.
+    pub commits: u64,
+    /// Operations that failed to write since the start.
+    pub commit_errors: u64,
+    /// How often the database had to be opened anew after an error.
+    pub reopened: u64,
+    /// How long the last durable transaction took.
+    pub last_commit: Duration,
+}
+
+/// What a walk over everything found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// One sentence for each thing that is not as it should be, the first [`PROBLEM_LIMIT`].
+    pub problems: Vec<String>,
+    /// Records, rows and blobs looked at.
+    pub looked_at: u64,
+}
+
+/// How many problems a report names: enough to see a pattern.
+pub const PROBLEM_LIMIT: usize = 100;
+
+impl CheckReport {
+    /// True when nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Store {
+    /// Opens a data directory, and creates it (mode 0700) where there is none. No other process
+    /// can open it until this store is dropped or the process ends, however it ends.
+    pub fn open(dir: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        let directory = Directory::open(dir.as_ref())?;
+        let db = Db::open(directory.path().join(DATABASE_FILE), options.cache_bytes)?;
+        db.write("create the tables", |to| {
+            to.open_table(META)?;
+            to.open_table(POSITIONS)?;
+            to.open_table(PROFILES)?;
+            alerts::create_tables(to)?;
+            snapshots::create_tables(to)?;
+            audit::create_tables(to)
+        })?;
+        Ok(Self { db, options, directory })
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The database file.
+    pub fn database_path(&self) -> PathBuf {
+        self.db.path().to_path_buf()
+    }
+
+    /// Sizes, rows and commits; cheap enough to be asked every few seconds.
+    pub fn stats(&self) -> Result<StoreStats, StoreError> {
+        let sequence = self.sequence()?;
+        let meters = self.db.stats();
+        let path = self.db.path();
+        let file = std::fs::metadata(path).map_err(|e| StoreError::io("measure", path, e))?;
+        self.db.read("count rows", |from| {
+            let (audit, suppressions) = audit::count(from)?;
+            Ok(StoreStats {
+                file_bytes: file.len(),
+                sequence,
+                profiles: from.open_table(PROFILES)?.len()?,
+                alerts: from.open_table(alerts::ALERTS.records)?.len()?,
+                incidents: from.open_table(alerts::INCIDENTS.records)?.len()?,
+                snapshots: snapshots::count(from)?,
+                audit,
+                suppressions,
+                commits: meters.commits,
+                commit_errors: meters.errors,
+                reopened: meters.reopened,
+                last_commit: meters.last_commit,
+            })
+        })
+    }
+
+    /// Walks everything: page checksums, both ways of every index, every stored body. Writers and
+    /// readers wait while the pages are checked.
+    pub fn check(&self) -> Result<CheckReport, StoreError> {
+        let mut problems = Vec::new();
+        if !self.db.check_integrity()? {
+            problems.push("pages did not match their checksums and were repaired".to_owned());
+        }
+        let looked_at = self.db.read("check", |from| {
+            let profiles = check_profiles(from, &mut problems)?;
+            let (alerts, incidents) = alerts::check(from, &mut problems)?;
+            let snapshots = snapshots::check(from, &mut problems)?;
+            audit::check(from, &mut problems)?;
+            let (audit, suppressions) = audit::count(from)?;
+            Ok(profiles + alerts + incidents + snapshots + audit + suppressions)
+        })?;
+        problems.truncate(PROBLEM_LIMIT);
+        Ok(CheckReport { problems, looked_at })
+    }
+}
+
+fn check_profiles(from: &ReadTransaction, problems: &mut Vec<String>) -> Result<u64, Fault> {
+    let mut count = 0;
+    for entry in from.open_table(PROFILES)?.iter()? {
+        let (identity, blob) = entry?;
+        count += 1;
+        if let Err(fault) = codec::unpack(blob.value()) {
+            problems.push(format!("profile {}: {fault:?}", identity.value()));
+        }
+    }
+    Ok(count)
+}
