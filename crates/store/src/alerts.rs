@@ -147,6 +147,16 @@ pub(crate) fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Alerts and incidents stored; an error where a table is missing.
+pub(crate) fn count(from: &ReadTransaction) -> Result<(u64, u64), Fault> {
+    use redb::ReadableTableMetadata as _;
+    from.open_table(ALERTS.index)?;
+    from.open_table(INCIDENTS.index)?;
+    from.open_table(ALERT_TEXT)?;
+    let alerts = from.open_table(ALERTS.records)?.len()?;
+    Ok((alerts, from.open_table(INCIDENTS.records)?.len()?))
+}
+
 /// Walks everything and notes what does not fit together.
 pub(crate) fn check(
     from: &ReadTransaction,

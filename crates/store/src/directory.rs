@@ -41,6 +41,11 @@ impl Directory {
     }
 }
 
+/// Refuses a directory that a later version wrote.
+pub(crate) fn check_format(path: &Path) -> Result<(), StoreError> {
+    read_format(path).map(drop)
+}
+
 /// Creates a directory that only its owner can enter: it holds command lines and paths.
 pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
     DirBuilder::new()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hanabi_event::{EventTime, SECOND};
-use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::Serialize;
 
 use crate::checkpoint::{META, POSITIONS, PROFILES};
@@ -103,14 +103,10 @@ impl Store {
     pub fn open(dir: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
         let directory = Directory::open(dir.as_ref())?;
         let db = Db::open(directory.path().join(DATABASE_FILE), options.cache_bytes)?;
-        db.write("create the tables", |to| {
-            to.open_table(META)?;
-            to.open_table(POSITIONS)?;
-            to.open_table(PROFILES)?;
-            alerts::create_tables(to)?;
-            snapshots::create_tables(to)?;
-            audit::create_tables(to)
-        })?;
+        // A start on a full disk works, as long as there is nothing to create.
+        if !db.read("look for the tables", |from| Ok(count_rows(from).is_ok()))? {
+            db.write("create the tables", create_tables)?;
+        }
         Ok(Self { db, options, directory })
     }
 
@@ -126,26 +122,17 @@ impl Store {
 
     /// Sizes, rows and commits; cheap enough to be asked every few seconds.
     pub fn stats(&self) -> Result<StoreStats, StoreError> {
-        let sequence = self.sequence()?;
         let meters = self.db.stats();
         let path = self.db.path();
         let file = std::fs::metadata(path).map_err(|e| StoreError::io("measure", path, e))?;
-        self.db.read("count rows", |from| {
-            let (audit, suppressions) = audit::count(from)?;
-            Ok(StoreStats {
-                file_bytes: file.len(),
-                sequence,
-                profiles: from.open_table(PROFILES)?.len()?,
-                alerts: from.open_table(alerts::ALERTS.records)?.len()?,
-                incidents: from.open_table(alerts::INCIDENTS.records)?.len()?,
-                snapshots: snapshots::count(from)?,
-                audit,
-                suppressions,
-                commits: meters.commits,
-                commit_errors: meters.errors,
-                reopened: meters.reopened,
-                last_commit: meters.last_commit,
-            })
+        Ok(StoreStats {
+            file_bytes: file.len(),
+            sequence: self.sequence()?,
+            commits: meters.commits,
+            commit_errors: meters.errors,
+            reopened: meters.reopened,
+            last_commit: meters.last_commit,
+            ..self.db.read("count rows", count_rows)?
         })
     }
 
@@ -167,6 +154,31 @@ impl Store {
         problems.truncate(PROBLEM_LIMIT);
         Ok(CheckReport { problems, looked_at })
     }
+}
+
+fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
+    to.open_table(META)?;
+    to.open_table(POSITIONS)?;
+    to.open_table(PROFILES)?;
+    alerts::create_tables(to)?;
+    snapshots::create_tables(to)?;
+    audit::create_tables(to)
+}
+
+fn count_rows(from: &ReadTransaction) -> Result<StoreStats, Fault> {
+    from.open_table(META)?;
+    from.open_table(POSITIONS)?;
+    let (alerts, incidents) = alerts::count(from)?;
+    let (audit, suppressions) = audit::count(from)?;
+    Ok(StoreStats {
+        profiles: from.open_table(PROFILES)?.len()?,
+        alerts,
+        incidents,
+        snapshots: snapshots::count(from)?,
+        audit,
+        suppressions,
+        ..StoreStats::default()
+    })
 }
 
 fn check_profiles(from: &ReadTransaction, problems: &mut Vec<String>) -> Result<u64, Fault> {

@@ -62,10 +62,10 @@ pub(crate) struct RowHead {
     pub(crate) container: u32,
     pub(crate) category: Category,
     pub(crate) priority: Priority,
-    flags: u8,
 }
 
 const ORDINAL_AT: usize = 12;
+const SEQUENCE_AT: usize = 20;
 const COUNT_AT: usize = 28;
 const CONTAINER_AT: usize = 36;
 const FLAGS_AT: usize = 42;
@@ -135,11 +135,10 @@ pub(crate) fn encode(out: &mut Vec<u8>, row: &LogRow, container: u32, sequence: 
     close(out, start);
 }
 
-/// Appends a row's bytes with another container's number, and with its parts, if it has any.
-pub(crate) fn copy_with(out: &mut Vec<u8>, row: &[u8], container: u32, parts: Option<&Parts>) {
+/// Appends a row's bytes with its parts, if it has any.
+pub(crate) fn copy_with(out: &mut Vec<u8>, row: &[u8], parts: Option<&Parts>) {
     let start = out.len();
     out.extend_from_slice(row);
-    patch(out, start + CONTAINER_AT, &container.to_le_bytes());
     let Some(parts) = parts else { return };
     if let Some(flags) = out.get_mut(start + FLAGS_AT) {
         *flags |= HAS_PARTS;
@@ -154,6 +153,14 @@ pub(crate) fn copy_with(out: &mut Vec<u8>, row: &[u8], container: u32, parts: Op
 
 pub(crate) fn set_ordinal(row: &mut [u8], ordinal: u64) {
     patch(row, ORDINAL_AT, &ordinal.to_le_bytes());
+}
+
+pub(crate) fn set_container(row: &mut [u8], container: u32) {
+    patch(row, CONTAINER_AT, &container.to_le_bytes());
+}
+
+pub(crate) fn set_sequence(row: &mut [u8], sequence: u64) {
+    patch(row, SEQUENCE_AT, &sequence.to_le_bytes());
 }
 
 pub(crate) fn set_count(row: &mut [u8], count: u64) {
@@ -189,12 +196,34 @@ pub(crate) fn head(row: &[u8]) -> Result<RowHead, Fault> {
         container: reader.u32()?,
         category: category_of(reader.u8()?)?,
         priority: priority_of(reader.u8()?)?,
-        flags: reader.u8()?,
     })
 }
 
-pub(crate) fn texts(row: &[u8]) -> Result<(RowTexts<'_>, Parts), Fault> {
-    let flags = row.get(FLAGS_AT).copied().unwrap_or_default();
+pub(crate) fn texts(row: &[u8]) -> Result<RowTexts<'_>, Fault> {
+    Ok(texts_and_rest(row)?.0)
+}
+
+/// A row's bytes without its parts, and the parts.
+pub(crate) fn split_parts(row: &[u8]) -> Result<(Vec<u8>, Parts), Fault> {
+    let (_, mut reader) = texts_and_rest(row)?;
+    let mut plain = row.get(..row.len() - reader.rest().len()).unwrap_or_default().to_vec();
+    if flags_of(row) & HAS_PARTS == 0 {
+        return Ok((plain, Parts::new()));
+    }
+    let count = reader.length()?;
+    let parts = (0..count).map(|_| Ok((reader.u64()?, reader.u64()?)));
+    let parts = parts.collect::<Result<_, Fault>>()?;
+    patch(&mut plain, FLAGS_AT, &[flags_of(row) & !HAS_PARTS]);
+    close(&mut plain, 0);
+    Ok((plain, parts))
+}
+
+fn flags_of(row: &[u8]) -> u8 {
+    row.get(FLAGS_AT).copied().unwrap_or_default()
+}
+
+fn texts_and_rest(row: &[u8]) -> Result<(RowTexts<'_>, Reader<'_>), Fault> {
+    let flags = flags_of(row);
     let mut reader = Reader::new(row.get(TEXTS_AT..).unwrap_or_default());
     let texts = RowTexts {
         host: reader.str()?,
@@ -207,14 +236,12 @@ pub(crate) fn texts(row: &[u8]) -> Result<(RowTexts<'_>, Parts), Fault> {
         deviation: if flags & HAS_DEVIATION == 0 { None } else { Some(reader.str()?) },
         raw: if flags & HAS_RAW == 0 { None } else { Some(reader.bytes()?) },
     };
-    let count = if flags & HAS_PARTS == 0 { 0 } else { reader.length()? };
-    let parts = (0..count).map(|_| Ok((reader.u64()?, reader.u64()?)));
-    Ok((texts, parts.collect::<Result<_, Fault>>()?))
+    Ok((texts, reader))
 }
 
 pub(crate) fn decode(row: &[u8], container: &ContainerNames) -> Result<LogRow, Fault> {
     let head = head(row)?;
-    let (texts, _) = texts(row)?;
+    let texts = texts(row)?;
     Ok(LogRow {
         time: head.time,
         container_id: container.id.clone(),
@@ -283,12 +310,17 @@ mod tests {
         let plain = row_at(&bytes, 3).unwrap().to_vec();
         assert_eq!(decode(&plain, &names).unwrap(), row);
         let mut copied = Vec::new();
-        copy_with(&mut copied, &plain, 8, Some(&vec![(9, 4), (10, 3)]));
+        copy_with(&mut copied, &plain, Some(&vec![(9, 4), (10, 3)]));
+        set_container(&mut copied, 8);
         set_ordinal(&mut copied, 77);
         assert_eq!(decode(row_at(&copied, 0).unwrap(), &names).unwrap(), row);
         let head = head(&copied).unwrap();
         assert_eq!((head.ordinal, head.container, head.sequence), (77, 8, 9));
-        assert_eq!(texts(&copied).unwrap().1, [(9, 4), (10, 3)]);
+        let (mut back, parts) = split_parts(&copied).unwrap();
+        assert_eq!(parts, [(9, 4), (10, 3)]);
+        set_ordinal(&mut back, 0);
+        assert_eq!(decode(&back, &names).unwrap(), row);
+        assert_eq!(back.len(), plain.len());
         for cut in 0..copied.len() {
             assert!(row_at(&copied[..cut], 0).is_err());
         }
