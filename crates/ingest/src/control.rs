@@ -94,7 +94,7 @@ mod tests {
         control.pause();
         let other = control.clone();
         let sleeper = std::thread::spawn(move || {
-            other.sleep(Duration::from_secs(60));
+            other.sleep(Duration::from_mins(1));
             other.wait_while_paused()
         });
         control.stop();

@@ -155,7 +155,7 @@ impl FileSource {
     pub fn run(
         &self,
         intake: &Intake,
-        resume: Position,
+        resume: &Position,
         control: &Control,
     ) -> Result<(), FileError> {
         let failed = |source| FileError::Read { path: self.path.clone(), source };

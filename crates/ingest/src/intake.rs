@@ -255,14 +255,13 @@ impl Intake {
             .gate
             .admit(batch.bytes.len() as u64, lines, Patience::None)
             .and_then(|ticket| self.send(&counters, batch, ticket));
-        match pushed {
+        let reason = match pushed {
             Ok(()) => return true,
-            Err(Refused::QueueFull { .. }) => {
-                count_dropped(&counters, DropReason::QueueFull, lines)
-            }
-            Err(Refused::Journal { .. }) => count_dropped(&counters, DropReason::Journal, lines),
-            Err(Refused::Closed) => count_dropped(&counters, DropReason::Closed, lines),
-        }
+            Err(Refused::QueueFull { .. }) => DropReason::QueueFull,
+            Err(Refused::Journal { .. }) => DropReason::Journal,
+            Err(Refused::Closed) => DropReason::Closed,
+        };
+        count_dropped(&counters, reason, lines);
         false
     }
 

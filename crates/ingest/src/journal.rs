@@ -140,12 +140,11 @@ impl Journal {
             Some(last) => recover(dir, last, &mut status)?,
             None => 1,
         };
-        let active = match segments.back() {
-            Some(last) => open_segment(&segment_path(dir, last.first))?,
-            None => {
-                segments.push_back(Segment { first: next, bytes: frame::MAGIC.len() as u64 });
-                create_segment(dir, next, options.sync)?
-            }
+        let active = if let Some(last) = segments.back() {
+            open_segment(&segment_path(dir, last.first))?
+        } else {
+            segments.push_back(Segment { first: next, bytes: frame::MAGIC.len() as u64 });
+            create_segment(dir, next, options.sync)?
         };
         let dir = dir.to_path_buf();
         Ok(Self(Arc::new(Mutex::new(Inner {

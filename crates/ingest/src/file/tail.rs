@@ -51,10 +51,10 @@ impl Tail {
     pub(super) fn new(
         path: &Path,
         options: FileOptions,
-        resume: Position,
+        resume: &Position,
         stats: Arc<FileStats>,
     ) -> Self {
-        let resume = match resume {
+        let resume = match *resume {
             Position::File { device, inode, offset, head, .. } => {
                 Some(Mark { key: FileKey { device, inode }, offset, head })
             }
@@ -216,17 +216,10 @@ impl Tail {
     }
 
     fn finish_once(&mut self, mut followed: Followed) -> Step {
-        match followed.cutter.finish() {
-            Some(lines) => {
-                let position = followed.position(&self.path);
-                self.followed = Some(followed);
-                Step::Lines(lines, position)
-            }
-            None => {
-                self.followed = Some(followed);
-                Step::End
-            }
-        }
+        let last = followed.cutter.finish();
+        let position = followed.position(&self.path);
+        self.followed = Some(followed);
+        last.map_or(Step::End, |lines| Step::Lines(lines, position))
     }
 
     /// The file after `finished`: the oldest rotated one that is newer, else the path itself.

@@ -78,14 +78,13 @@ impl Gate {
     /// A batch larger than the whole budget passes alone. Origins that can wait leave an eighth
     /// of the budget to those that cannot, or a file being caught up would starve them.
     fn fits(&self, load: &Load, bytes: u64, patience: Patience) -> bool {
-        let reserve = match patience {
-            Patience::None => 0,
-            Patience::Waits => 8,
+        let share = |max: u64| match patience {
+            Patience::None => max,
+            Patience::Waits => max - max / 8,
         };
-        let less = |max: u64| if reserve == 0 { max } else { max - max / reserve };
         load.batches == 0
-            || (load.bytes + bytes <= less(self.options.max_bytes)
-                && load.batches < less(self.options.max_batches))
+            || (load.bytes + bytes <= share(self.options.max_bytes)
+                && load.batches < share(self.options.max_batches))
     }
 
     fn take(self: &Arc<Self>, load: &mut Load, bytes: u64, lines: u64) -> Ticket {

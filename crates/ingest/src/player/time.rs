@@ -1,7 +1,5 @@
 //! The two ways in which Falco writes a time, read and written back in the same form.
 
-use std::io::Write;
-
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400;
 
@@ -42,13 +40,11 @@ impl Format {
 
     /// Writes `time` in this form; a shorter fraction is cut, not rounded.
     pub(super) fn write(self, time: u64, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        let _ = match self {
-            Self::Nanoseconds => write!(out, "{time}"),
-            Self::Rfc3339 { digits, separator, zone } => {
-                write_rfc3339(time, digits, separator, zone, out)
-            }
+        let text = match self {
+            Self::Nanoseconds => time.to_string(),
+            Self::Rfc3339 { digits, separator, zone } => rfc3339(time, digits, separator, zone),
         };
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -120,32 +116,28 @@ fn digits_value(text: &[u8]) -> Option<i64> {
     })
 }
 
-fn write_rfc3339(
-    time: u64,
-    digits: u8,
-    separator: u8,
-    zone: Zone,
-    out: &mut Vec<u8>,
-) -> std::io::Result<()> {
+fn rfc3339(time: u64, digits: u8, separator: u8, zone: Zone) -> String {
     let seconds = (time / SECOND as u64) as i64 + zone.minutes() * 60;
     let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let separator = char::from(separator);
-    write!(out, "{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}")?;
-    if digits > 0 {
-        let nanoseconds = format!("{:09}", time % SECOND as u64);
-        write!(out, ".{}", nanoseconds.get(..usize::from(digits)).unwrap_or(&nanoseconds))?;
-    }
-    match zone {
-        Zone::Z => write!(out, "Z"),
+    let nanoseconds = format!(".{:09}", time % SECOND as u64);
+    let fraction = match digits {
+        0 => "",
+        1.. => nanoseconds.get(..=usize::from(digits)).unwrap_or(&nanoseconds),
+    };
+    let zone = match zone {
+        Zone::Z => "Z".to_string(),
         Zone::Minutes { offset, colon } => {
             let sign = if offset < 0 { '-' } else { '+' };
-            let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
             let colon = if colon { ":" } else { "" };
-            write!(out, "{sign}{hours:02}{colon}{minutes:02}")
+            format!("{sign}{:02}{colon}{:02}", offset.abs() / 60, offset.abs() % 60)
         }
-    }
+    };
+    format!(
+        "{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}{fraction}{zone}"
+    )
 }
 
 /// Days since the epoch of a date of the Gregorian calendar, by counting years from March on, so
