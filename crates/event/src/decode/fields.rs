@@ -81,59 +81,72 @@ impl Key {
 /// One value of a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
+    /// Null, a boolean, or something nested.
+    Absent,
     /// A string, or an array as text.
     Text(Span),
     Positive(u64),
     Negative(i64),
 }
 
-/// The values of one line. Null, booleans and nested values of known keys are absent.
+/// The values of one line.
 #[derive(Clone, Debug)]
 pub(super) struct Fields {
-    /// A bit for every key that was met, whatever its value.
+    /// A bit for every key that was met; the others' values are of earlier lines.
     seen: u64,
-    /// A bit for every key with a value in `values`.
-    present: u64,
-    values: [Value; Key::COUNT],
+    /// By key; a power of two, so that finding one needs no check.
+    values: [Value; Self::SLOTS],
 }
 
 impl Fields {
+    const SLOTS: usize = 64;
+    /// The slot for the values of all keys that are not known.
+    pub(super) const UNKNOWN: u8 = 63;
+
     pub(super) fn new() -> Self {
-        Self { seen: 0, present: 0, values: [Value::Positive(0); Key::COUNT] }
+        Self { seen: 0, values: [Value::Absent; Self::SLOTS] }
     }
 
     /// Forgets all values, without the cost of overwriting them.
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.seen = 0;
-        self.present = 0;
     }
 
-    /// Notes that a key was met; false when it had been met before.
+    /// Makes the values of these keys, a bit for each, those of the line.
     #[inline]
-    pub(super) fn meet(&mut self, key: Key) -> bool {
-        let bit = 1 << key as u32;
-        let fresh = self.seen & bit == 0;
-        self.seen |= bit;
-        fresh
+    pub(super) fn admit(&mut self, seen: u64) {
+        self.seen = seen;
     }
 
+    /// Writes a value, which counts once its key is admitted.
     #[inline]
+    pub(super) fn write(&mut self, slot: u8, value: Value) {
+        self.values[slot as usize % Self::SLOTS] = value;
+    }
+
+    /// Writes and admits a value.
     pub(super) fn set(&mut self, key: Key, value: Value) {
-        self.present |= 1 << key as u32;
-        self.values[key as usize] = value;
+        self.seen |= 1 << key as u32;
+        self.write(key as u8, value);
     }
 
     #[inline]
-    pub(super) fn get(&self, key: Key) -> Option<Value> {
-        (self.present & (1 << key as u32) != 0).then(|| self.values[key as usize])
+    pub(super) fn get(&self, key: Key) -> Value {
+        if self.seen & (1 << key as u32) == 0 {
+            return Value::Absent;
+        }
+        self.values[key as usize]
     }
 
     /// The span of a string; the empty one for anything else.
     #[inline]
     pub(super) fn text(&self, key: Key) -> Span {
         match self.get(key) {
-            Some(Value::Text(span)) => span,
-            _ => Span::default(),
+            Value::Text(span) => span,
+            Value::Absent | Value::Positive(_) | Value::Negative(_) => Span::default(),
         }
     }
 }
+
+const _: () = assert!(Key::COUNT <= Fields::UNKNOWN as usize);

@@ -95,7 +95,8 @@ fn tags(fields: &Fields, texts: Texts<'_>) -> Span {
 /// A signed number, printed as such or as a string.
 #[inline]
 fn signed(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<i64> {
-    match fields.get(key)? {
+    match fields.get(key) {
+        Value::Absent => None,
         Value::Positive(number) => i64::try_from(number).ok(),
         Value::Negative(number) => Some(number),
         Value::Text(span) => match texts.get(span).strip_prefix(b"-") {
@@ -108,9 +109,9 @@ fn signed(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<i64> {
 /// As [`signed`].
 #[inline]
 fn unsigned(fields: &Fields, key: Key, texts: Texts<'_>) -> Option<u64> {
-    match fields.get(key)? {
+    match fields.get(key) {
+        Value::Absent | Value::Negative(_) => None,
         Value::Positive(number) => Some(number),
-        Value::Negative(number) => u64::try_from(number).ok(),
         Value::Text(span) => decimal(texts.get(span)),
     }
 }
@@ -129,12 +130,17 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 #[inline]
 fn time_of(fields: &Fields, texts: Texts<'_>) -> Option<EventTime> {
     [Key::EventTime, Key::IsoTime, Key::RawTime, Key::Time].into_iter().find_map(|key| {
-        let time = unsigned(fields, key, texts).or_else(|| {
-            let text = texts.get(fields.text(key));
-            time::parse_time(std::str::from_utf8(text).ok()?)
-        });
+        let time = match fields.get(key) {
+            Value::Text(span) => time_from_text(texts.get(span)),
+            Value::Positive(number) => Some(number),
+            Value::Absent | Value::Negative(_) => None,
+        };
         time.filter(|time| *time > 0)
     })
+}
+
+fn time_from_text(text: &[u8]) -> Option<EventTime> {
+    decimal(text).or_else(|| time::parse_time(std::str::from_utf8(text).ok()?))
 }
 
 fn fd_kind(fields: &Fields, texts: Texts<'_>) -> FdKind {
@@ -154,7 +160,8 @@ fn fill_args(
     options: DecodeOptions,
 ) {
     let span = fields.text(Key::Args);
-    let value = fields.get(Key::Args).map(|_| texts.get(span));
+    let is_text = matches!(fields.get(Key::Args), Value::Text(_));
+    let value = is_text.then(|| texts.get(span));
     record.direction = match texts.get(fields.text(Key::Direction)) {
         b">" => Direction::Enter,
         b"<" => Direction::Exit,
