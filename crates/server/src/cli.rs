@@ -154,9 +154,10 @@ pub(crate) struct SendArgs {
     /// How many times faster than it was recorded; `max` sends without waiting.
     #[arg(long, value_name = "N|max", default_value = "1", value_parser = speed)]
     pub(crate) speed: Speed,
-    /// Move all times so that the first event happens now; at a speed above 1 the gaps shrink
-    /// in the timestamps, too.
-    #[arg(long, value_name = "now")]
+    /// Move all times: `now` makes the first event happen now, and at a speed above 1 the gaps
+    /// shrink in the timestamps, too; `end` keeps the gaps and makes the last event happen when
+    /// it is sent, so that what a profile learns does not depend on the speed.
+    #[arg(long, value_name = "now|end", hide_possible_values = true)]
     pub(crate) shift: Option<Shift>,
     /// The token of a service with authentication.
     #[arg(long, value_name = "TOKEN", env = "HANABI_TOKEN", hide_env_values = true)]
@@ -175,8 +176,10 @@ pub(crate) enum Speed {
 /// To when a recording is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shift {
-    /// The first event becomes now.
+    /// The first event becomes now; gaps shrink with the speed.
     Now,
+    /// The last event becomes the moment in which it is sent; gaps stay.
+    End,
 }
 
 /// `hanabi eval`.

@@ -43,7 +43,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
             let config = configure(&args.config.overrides(), color)?;
             replay::replay(args, config)
         }
-        Command::Send(args) => send::send(args),
+        Command::Send(args) => send::send(&args),
         Command::Eval(args) => {
             let config = configure(&args.config.overrides(), color)?;
             eval::eval(args, config)
