@@ -6,16 +6,29 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod app;
+mod cache;
+mod counters;
 mod engine;
 mod error;
 mod live;
+mod merge;
+mod middleware;
+mod openapi;
 mod overlay;
 mod overview;
+mod params;
+mod resolve;
+mod routes;
+mod serve;
 mod stream;
 #[cfg(test)]
 mod testing;
 mod times;
+mod views;
 
+pub use app::{ApiLimits, App, AppParts};
+pub use counters::ApiCounters;
 pub use engine::{
     ENGINE_REQUESTS_MAX, EngineError, EngineHandle, EngineRequest, EngineRequests, engine_channel,
 };
@@ -28,7 +41,9 @@ pub use overlay::OVERLAY_MAX;
 pub use overview::{
     NameCount, OTHER, OVERVIEW_NAMES_MAX, OVERVIEW_TOP, OverviewStats, Point, Window, WindowStats,
 };
+pub use serve::serve;
 pub use stream::{
     EventBatch, StreamContainer, StreamCounters, StreamError, StreamFilter, StreamHub,
     StreamLimits, StreamScope, Subscription, TypeSet,
 };
+pub use views::LogView;

@@ -1,0 +1,149 @@
+//! The application: its parts, its limits, its router.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hanabi_ingest::Intake;
+use hanabi_store::{EventLog, Store};
+use hanabi_telemetry::Exporter;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::cache::Cache;
+use crate::counters::ApiCounters;
+use crate::engine::EngineHandle;
+use crate::error::ApiError;
+use crate::live::Live;
+use crate::stream::StreamHub;
+use crate::{middleware, routes};
+
+/// The bounds of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiLimits {
+    /// Connections at a time, streams included; past it a client is told 503 and closed. Each costs
+    /// some 10 KiB idle and a descriptor.
+    pub connections: usize,
+    /// Requests worked on at a time; past it 503. A read takes milliseconds, so this many only pile
+    /// up when something stands still.
+    pub requests: usize,
+    /// Ingest requests at a time; past it 429. Apart from the others, so that neither starves.
+    pub ingest_requests: usize,
+    /// Blocking reads of the store at a time; the others wait. More only queue at the disk.
+    pub store_reads: usize,
+    /// The longest a request may take until its answer begins.
+    pub request_time: Duration,
+    /// Bytes of a body as sent; unpacked it may be more, up to the ingest limits.
+    pub body_bytes: usize,
+    /// Nodes of one answer of a tree; deeper or later ones are left out, and counted where.
+    pub tree_nodes: usize,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4_500,
+            requests: 256,
+            ingest_requests: 32,
+            store_reads: 4,
+            request_time: Duration::from_secs(10),
+            body_bytes: 16 << 20,
+            tree_nodes: 20_000,
+        }
+    }
+}
+
+/// What the gateway is made of.
+pub struct AppParts {
+    /// What the engine publishes.
+    pub live: Arc<Live>,
+    /// The live stream.
+    pub hub: StreamHub,
+    /// The way to ask the engine.
+    pub engine: EngineHandle,
+    /// Alerts, incidents, snapshots.
+    pub store: Arc<Store>,
+    /// The event log.
+    pub log: Arc<EventLog>,
+    /// Where `POST /ingest/falco` puts its lines.
+    pub intake: Intake,
+    /// What `/metrics` writes out, and where requests are counted.
+    pub exporter: Exporter,
+    /// What `/api/config` shows: the effective configuration without its secrets.
+    pub config: Value,
+    /// The address listened on; it is an allowed host, too.
+    pub listen: SocketAddr,
+    /// Names by which the service may be asked beside loopback names and `listen`.
+    pub allowed_hosts: Vec<String>,
+    /// The bounds.
+    pub limits: ApiLimits,
+}
+
+/// The gateway; clones are the same one.
+#[derive(Clone)]
+pub struct App {
+    state: Arc<AppState>,
+    router: Router,
+}
+
+pub(crate) struct AppState {
+    pub(crate) parts: AppParts,
+    pub(crate) counters: ApiCounters,
+    pub(crate) requests: Semaphore,
+    pub(crate) ingest_requests: Semaphore,
+    pub(crate) overview: Cache,
+    store_reads: Arc<Semaphore>,
+}
+
+impl App {
+    /// Binds the parts together.
+    pub fn new(parts: AppParts) -> Self {
+        let state = Arc::new(AppState {
+            counters: ApiCounters::default(),
+            requests: Semaphore::new(parts.limits.requests),
+            ingest_requests: Semaphore::new(parts.limits.ingest_requests),
+            store_reads: Arc::new(Semaphore::new(parts.limits.store_reads)),
+            overview: Cache::default(),
+            parts,
+        });
+        let router = middleware::wrap(routes::router(), &state).with_state(state.clone());
+        Self { state, router }
+    }
+
+    /// The routes with everything around them.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> &ApiLimits {
+        &self.state.parts.limits
+    }
+
+    /// What the gateway counts.
+    pub fn counters(&self) -> &ApiCounters {
+        &self.state.counters
+    }
+
+    pub(crate) fn hub(&self) -> &StreamHub {
+        &self.state.parts.hub
+    }
+}
+
+impl AppState {
+    /// Runs work that blocks (the store, large trees) off the async threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&AppParts) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let permit = self.store_reads.clone().acquire_owned().await.map_err(ApiError::internal)?;
+        let state = self.clone();
+        // The permit goes with the work: a request that times out leaves its read running.
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&state.parts)
+        });
+        done.await.map_err(ApiError::internal)?
+    }
+}

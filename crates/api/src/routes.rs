@@ -1,0 +1,76 @@
+//! The routes, each file one noun.
+
+mod alerts;
+mod containers;
+mod hbt;
+mod ingest;
+mod operations;
+mod overview;
+mod page;
+mod stream;
+mod tree;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use hanabi_store::StoreError;
+
+use crate::app::AppState;
+use crate::error::ApiError;
+
+/// Every route; [`crate::openapi`] describes the same ones.
+pub(crate) fn router() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/app.js", get(page::script))
+        .route("/style.css", get(page::style))
+        .route("/icon.svg", get(page::icon))
+        .route("/api/containers", get(containers::list))
+        .route("/api/containers/{id}", get(containers::one))
+        .route("/api/containers/{id}/logs", get(containers::logs))
+        .route("/api/containers/{id}/alerts", get(alerts::of_container))
+        .route("/api/alerts", get(alerts::list))
+        .route("/api/alerts/{id}", get(alerts::one))
+        .route("/api/incidents", get(alerts::incidents))
+        .route("/api/incidents/{id}", get(alerts::incident))
+        .route("/api/overview", get(overview::overview))
+        .route("/api/hbt/{id}", get(hbt::tree))
+        .route("/api/hbt/{id}/history", get(hbt::history))
+        .route("/api/stream", get(stream::all))
+        .route("/api/stream/{id}", get(stream::one))
+        .route("/api/sources", get(operations::sources))
+        .route("/api/ingest/rejected", get(operations::rejected))
+        .route("/api/config", get(operations::config))
+        .route("/api/openapi.json", get(operations::openapi))
+        .route("/ingest/falco", post(ingest::falco))
+        .route("/healthz", get(operations::health))
+        .route("/livez", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+        .fallback(|| async { ApiError::NoRoute })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+}
+
+/// The store's failures: a cursor is the caller's, everything else is ours.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Cursor => Self::parameter(
+                "cursor",
+                "",
+                "it is the next_cursor of a page of the same request, unchanged",
+            ),
+            error => {
+                let mut context = error.to_string();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(error) = cause {
+                    context.push_str(": ");
+                    context.push_str(&error.to_string());
+                    cause = error.source();
+                }
+                Self::Internal { context }
+            }
+        }
+    }
+}

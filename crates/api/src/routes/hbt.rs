@@ -1,0 +1,121 @@
+//! Behaviour trees.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use hanabi_event::EventTime;
+use hanabi_profile::TreeNode;
+use hanabi_store::SNAPSHOT_DEPTH;
+use serde_json::json;
+
+use super::tree::{self, View};
+use crate::app::AppState;
+use crate::engine::EngineError;
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::views::SnapshotView;
+use crate::{resolve, times};
+
+/// `GET /api/hbt/{id}`: the tree as it is now, or as the snapshot before `at` has it. The body is
+/// the snapshot format itself; whose tree it is and of when stands in the headers.
+pub(crate) async fn tree(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let branch = params.text("branch")?;
+    if let Some(branch) = &branch
+        && !["process", "network", "file"].contains(&branch.as_str())
+    {
+        let bound = "it is process, network or file";
+        return Err(ApiError::parameter("branch", branch, bound));
+    }
+    let view = View {
+        branch,
+        node: params.text("node")?,
+        depth: params.number("depth", 0, SNAPSHOT_DEPTH)?.unwrap_or(SNAPSHOT_DEPTH),
+        needle: params.text("q")?.map(|text| text.to_lowercase()),
+        nodes: state.parts.limits.tree_nodes,
+    };
+    let at = params.at()?;
+    params.finish()?;
+    let (time, root) = whole_tree(&state, &identity, at).await?;
+    let cut = state.blocking(move |_| tree::cut(root, &view)).await?;
+    let mut response = Json(cut).into_response();
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-hanabi-snapshot-time"), header(&times::text(time)));
+    headers.insert(HeaderName::from_static("x-hanabi-identity"), header(&identity));
+    Ok(response)
+}
+
+/// The engine's tree, or a stored one: the one asked for, or the newest of a profile that the engine
+/// does not hold.
+async fn whole_tree(
+    state: &Arc<AppState>,
+    identity: &str,
+    at: Option<EventTime>,
+) -> Result<(EventTime, TreeNode), ApiError> {
+    if at.is_none() {
+        let asked = state.parts.engine.snapshot(identity).await;
+        match asked {
+            Ok(Some(root)) => return Ok((state.parts.live.fleet().generated, root)),
+            Ok(None) => {}
+            Err(error @ EngineError::Busy) => {
+                return Err(ApiError::Busy { what: error.to_string() });
+            }
+            Err(EngineError::Gone) => {
+                tracing::debug!("the engine is gone; the newest stored tree answers");
+            }
+        }
+    }
+    let wanted = identity.to_owned();
+    let found = state.blocking(move |parts| Ok(parts.store.snapshot(&wanted, at)?)).await?;
+    found.ok_or_else(|| match at {
+        Some(at) => ApiError::parameter("at", &times::text(at), "no snapshot is that old"),
+        None => ApiError::not_found("profile", identity),
+    })
+}
+
+/// A header's value; what is not visible ASCII is percent-encoded.
+fn header(text: &str) -> HeaderValue {
+    use std::fmt::Write as _;
+    let mut plain = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'!'..=b'$' | b'&'..=b'~' => plain.push(byte as char),
+            _ => {
+                if write!(plain, "%{byte:02X}").is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    HeaderValue::from_str(&plain).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// `GET /api/hbt/{id}/history`: the snapshots there are, newest first.
+pub(crate) async fn history(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let (start, end) = params.span()?;
+    let limit = params.limit()?;
+    params.finish()?;
+    let wanted = identity.clone();
+    let history = state.blocking(move |parts| Ok(parts.store.snapshots(&wanted)?)).await?;
+    let snapshots: Vec<SnapshotView> = history
+        .into_iter()
+        .filter(|info| {
+            start.is_none_or(|start| info.time >= start) && end.is_none_or(|end| info.time < end)
+        })
+        .take(limit)
+        .map(SnapshotView::from)
+        .collect();
+    Ok(Json(json!({ "identity": identity, "snapshots": snapshots })).into_response())
+}

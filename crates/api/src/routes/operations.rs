@@ -1,0 +1,89 @@
+//! Health, metrics, configuration, sources.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use hanabi_telemetry::Format;
+use serde_json::{Value, json};
+
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::live::REJECTED_KEPT;
+use crate::openapi;
+use crate::params::Params;
+use crate::times;
+
+/// `GET /healthz`, `/livez`: the process answers.
+pub(crate) async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: 503 with the reasons until stored state is back.
+pub(crate) async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
+    match state.parts.live.not_ready() {
+        reasons if reasons.is_empty() => Ok(Json(json!({ "status": "ready" }))),
+        reasons => Err(ApiError::NotReady { reasons }),
+    }
+}
+
+/// `GET /metrics`.
+pub(crate) async fn metrics(
+    State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::from_accept(accept);
+    let text = state
+        .blocking(move |parts| {
+            let metrics = parts.exporter.metrics();
+            let stream = parts.hub.counters();
+            metrics.sse_clients.set_count(stream.clients.load(Ordering::Relaxed));
+            metrics.sse_messages.raise_to(stream.messages.load(Ordering::Relaxed));
+            metrics.sse_lagged.raise_to(stream.lagged.load(Ordering::Relaxed));
+            Ok(parts.exporter.render(format, times::now()))
+        })
+        .await?;
+    Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
+}
+
+/// `GET /api/config`: the effective configuration without its secrets.
+pub(crate) async fn config(
+    State(state): State<Arc<AppState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
+    Ok(Json(&state.parts.config).into_response())
+}
+
+/// `GET /api/sources`: where events come from, and what became of every line.
+pub(crate) async fn sources(
+    State(state): State<Arc<AppState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
+    let fleet = state.parts.live.fleet();
+    let answer = json!({ "sources": fleet.sources, "totals": fleet.totals });
+    Ok(Json(answer).into_response())
+}
+
+/// `GET /api/ingest/rejected`: lines that were no events, the newest first, and how many there were.
+pub(crate) async fn rejected(
+    State(state): State<Arc<AppState>>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let limit = params.number("limit", 1, REJECTED_KEPT)?.unwrap_or(REJECTED_KEPT);
+    params.finish()?;
+    let mut lines = state.parts.live.rejected();
+    lines.truncate(limit);
+    let totals = &state.parts.live.fleet().totals.rejected;
+    Ok(Json(json!({ "rejected": lines, "totals": totals })).into_response())
+}
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn openapi() -> Response {
+    Json(openapi::document()).into_response()
+}

@@ -1,0 +1,79 @@
+//! `GET /api/overview`: the state of everything in one answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hanabi_detect::AlertState;
+use hanabi_profile::Phase;
+use hanabi_store::AlertQuery;
+use serde_json::{Value, json};
+
+use super::alerts::alert_stats;
+use crate::app::{AppParts, AppState};
+use crate::error::ApiError;
+use crate::overview::Window;
+use crate::params::Params;
+use crate::views::{self, Time};
+
+/// Answers for the window asked for, `15m` by default; at most half a second old.
+pub(crate) async fn overview(
+    State(state): State<Arc<AppState>>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let text = params.text("window")?;
+    params.finish()?;
+    let window = match text {
+        None => Window::FifteenMinutes,
+        Some(text) => Window::parse(&text)
+            .ok_or_else(|| ApiError::parameter("window", &text, "it is one of 5m, 15m, 1h, 24h"))?,
+    };
+    if let Some(kept) = state.overview.get(window) {
+        return Ok(Json(&*kept).into_response());
+    }
+    let answer = state.blocking(move |parts| compute(parts, window)).await?;
+    Ok(Json(&*state.overview.put(window, answer)).into_response())
+}
+
+fn compute(parts: &AppParts, window: Window) -> Result<Value, ApiError> {
+    let events = parts.live.with_overview(|stats| stats.window(window));
+    let fleet = parts.live.fleet();
+    let changed = parts.live.changed_alerts();
+    let span = |start, end| (start != 0).then_some((start, end));
+    let in_window = match span(events.start, events.end) {
+        Some((start, end)) => {
+            let query = AlertQuery { start: Some(start), end: Some(end), ..AlertQuery::default() };
+            views::stats(&alert_stats(parts, &query, &changed)?)
+        }
+        None => Value::Null,
+    };
+    let open = AlertQuery { states: vec![AlertState::Open], ..AlertQuery::default() };
+    let open = alert_stats(parts, &open, &changed)?;
+    let mut phases: BTreeMap<&str, u64> = BTreeMap::new();
+    for phase in Phase::ALL {
+        let count = fleet.containers.iter().filter(|row| row.phase == phase).count();
+        phases.insert(phase.as_str(), count as u64);
+    }
+    let rate: f64 = fleet.containers.iter().map(|row| row.events_per_second).sum();
+    let lost: u64 = fleet.totals.dropped.values().sum();
+    Ok(json!({
+        "generated": Time(fleet.generated),
+        "events": events,
+        "alerts": {
+            "open": open.alerts,
+            "open_by_priority": open.by_priority,
+            "open_by_rule": open.by_rule,
+            "window": in_window,
+        },
+        "containers": {
+            "total": fleet.containers.len(),
+            "by_phase": phases,
+            "events_per_second": rate,
+        },
+        "totals": fleet.totals,
+        "lost": lost,
+        "sources": fleet.sources,
+    }))
+}

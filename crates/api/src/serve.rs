@@ -1,0 +1,200 @@
+//! Connections: accepted up to a limit, read with a timeout, ended in order.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, Sleep, sleep};
+use tower::ServiceExt as _;
+
+use crate::app::App;
+
+/// The whole request head must have come within this time, and an idle connection may wait as long
+/// for its next request: browsers and scrapers come back sooner, and a client that sends a byte a
+/// second must not hold a connection.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that takes nothing for this long is gone: two heartbeats of a stream.
+const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+/// What hyper may hold of one connection, each way; also the bound of a request head. A thousand
+/// clients that do not read hold 64 MiB.
+const CONNECTION_BUFFER: usize = 64 << 10;
+/// How long open requests may take when the service ends.
+const DRAIN: Duration = Duration::from_secs(5);
+/// What a connection past the limit is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n";
+
+/// Answers requests on a listener until `shutdown` resolves; then ends streams, gives open requests
+/// a few seconds, and returns.
+pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    let hub = app.hub().clone();
+    let batcher = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.run().await }
+    });
+    let (stop, stopped) = watch::channel(());
+    let connections = Arc::new(Semaphore::new(app.limits().connections));
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, _)) => accept(stream, &app, &connections, &stopped),
+            Err(error) => {
+                // Out of descriptors: the others must finish first, and a tight loop helps nobody.
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    hub.close();
+    drop(stop);
+    let all = app.limits().connections as u32;
+    if tokio::time::timeout(DRAIN, connections.acquire_many(all)).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    if batcher.await.is_err() {
+        tracing::error!("the stream's batcher has failed");
+    }
+}
+
+fn accept(
+    stream: TcpStream,
+    app: &App,
+    connections: &Arc<Semaphore>,
+    stopped: &watch::Receiver<()>,
+) {
+    let counters = app.counters();
+    let Ok(permit) = connections.clone().try_acquire_owned() else {
+        counters.connections_refused.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = stream.try_write(FULL) {
+            tracing::debug!(%error, "a refused client had already left");
+        }
+        return;
+    };
+    counters.connections.fetch_add(1, Ordering::Relaxed);
+    let app = app.clone();
+    let stopped = stopped.clone();
+    tokio::spawn(async move {
+        connection(stream, &app, stopped).await;
+        app.counters().connections.fetch_sub(1, Ordering::Relaxed);
+        drop(permit);
+    });
+}
+
+async fn connection(stream: TcpStream, app: &App, mut stopped: watch::Receiver<()>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot switch Nagle's algorithm off");
+    }
+    let router = app.router();
+    let service = TowerToHyperService::new(tower::service_fn(
+        move |request: hyper::Request<hyper::body::Incoming>| {
+            let router = router.clone();
+            async move {
+                Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {}))
+            }
+        },
+    ));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(CONNECTION_BUFFER)
+        .serve_connection(TokioIo::new(StallGuard::new(stream)), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        // The sender is only ever dropped, so any answer here means the end of the service.
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A stream whose writes fail when the other side takes nothing for [`WRITE_STALL_MAX`].
+struct StallGuard {
+    stream: TcpStream,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl StallGuard {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, stalled: None }
+    }
+
+    fn watch<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL_MAX))
+        });
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for StallGuard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for StallGuard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.watch(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
