@@ -198,6 +198,21 @@ pub struct Summary {
     pub zh: String,
 }
 
+/// Something that happened under an alert's process, counted rather than raised by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What failed, in the words of [`Kind`].
+    pub kind: String,
+    /// The program that did it.
+    pub process: String,
+    /// The generalised token.
+    pub token: String,
+    /// Its own score.
+    pub score: f64,
+    /// Occurrences.
+    pub count: u64,
+}
+
 /// How the score came about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScorePart {
@@ -260,6 +275,8 @@ pub struct Alert {
     pub expected: Vec<Expected>,
     /// The nearest learned sibling.
     pub nearest: Option<Nearest>,
+    /// What its process and the descendants did that did not fit, the first 20 by arrival.
+    pub evidence: Vec<Evidence>,
     /// Ancestors, oldest first, the process itself last.
     pub lineage: Vec<LineageEntry>,
     /// MITRE ATT&CK technique ids.

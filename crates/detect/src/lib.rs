@@ -3,9 +3,26 @@
 #![warn(missing_docs)]
 
 mod alert;
+pub mod bursts;
+pub mod danger;
+mod hash;
+mod instance;
+mod judge;
+pub mod ledger;
+pub mod matcher;
+mod processes;
+pub mod score;
+mod settings;
+mod text;
 mod time_text;
+mod watch;
+mod words;
 
 pub use alert::{
     Activity, Alert, AlertAction, AlertContainer, AlertK8s, AlertPath, AlertSource, AlertState,
-    Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
+    Evidence, Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
 };
+pub use instance::Instance;
+pub use processes::{MAX_PROCESSES, Process, Processes};
+pub use settings::Settings;
+pub use watch::{MAX_INSTANCES, MAX_QUARANTINE, Quarantined, Verdict, Watch};

@@ -1,0 +1,126 @@
+//! Behaviour that single events do not show: many peers, files or changes in a short time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hanabi_event::{EventTime, SECOND};
+use serde::{Deserialize, Serialize};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Burst {
+    /// Distinct new ends of connections.
+    Scan,
+    /// Distinct new files looked at.
+    Sweep,
+    /// Distinct new files made, changed or removed.
+    Change,
+}
+
+impl Burst {
+    /// How many distinct objects within [`WINDOW`] make a burst. A scan of eight ports is the
+    /// shortest list that tools come with; a program start reads some dozens of files; a person
+    /// who changes forty files in ten seconds is a script.
+    pub fn limit(self) -> usize {
+        match self {
+            Self::Scan => 8,
+            Self::Sweep => 150,
+            Self::Change => 40,
+        }
+    }
+
+    /// The word in rules and subjects.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "network_scan",
+            Self::Sweep => "file_sweep",
+            Self::Change => "mass_change",
+        }
+    }
+
+    /// Its score.
+    pub fn score(self) -> f64 {
+        match self {
+            Self::Scan => 0.8,
+            Self::Sweep => 0.6,
+            Self::Change => 0.7,
+        }
+    }
+
+    /// ATT&CK techniques.
+    pub fn mitre(self) -> &'static [&'static str] {
+        match self {
+            Self::Scan => &["T1046"],
+            Self::Sweep => &["T1083", "T1005"],
+            Self::Change => &["T1486", "T1485"],
+        }
+    }
+}
+
+/// The window in which distinct objects are counted.
+pub const WINDOW: EventTime = 10 * SECOND;
+/// Counters kept at a time in a container; the oldest windows go first.
+pub const MAX_COUNTERS: usize = 256;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Counter {
+    start: EventTime,
+    seen: BTreeSet<u64>,
+}
+
+/// The windows of one container.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Bursts {
+    counters: BTreeMap<(String, Burst), Counter>,
+}
+
+impl Bursts {
+    /// Counts a new object of `actor`, a session or a program. Returns the number of distinct
+    /// objects when it is at or above the limit.
+    pub fn count(
+        &mut self,
+        actor: &str,
+        burst: Burst,
+        object: u64,
+        now: EventTime,
+    ) -> Option<usize> {
+        if self.counters.len() >= MAX_COUNTERS {
+            self.counters.retain(|_, c| now.saturating_sub(c.start) <= WINDOW);
+            if self.counters.len() >= MAX_COUNTERS {
+                self.counters.pop_first();
+            }
+        }
+        let counter = self
+            .counters
+            .entry((actor.to_owned(), burst))
+            .or_insert_with(|| Counter { start: now, seen: BTreeSet::new() });
+        if now.saturating_sub(counter.start) > WINDOW {
+            counter.start = now;
+            counter.seen.clear();
+        }
+        if counter.seen.len() < 4 * burst.limit() {
+            counter.seen.insert(object);
+        }
+        let distinct = counter.seen.len();
+        (distinct >= burst.limit()).then_some(distinct)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hanabi_event::SECOND;
+
+    use super::{Burst, Bursts};
+
+    #[test]
+    fn distinct_objects_within_the_window_make_a_burst() {
+        let mut bursts = Bursts::default();
+        for object in 0..7 {
+            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), None);
+            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), None);
+        }
+        assert_eq!(bursts.count("b", Burst::Scan, 7, SECOND), None);
+        assert_eq!(bursts.count("a", Burst::Scan, 7, 2 * SECOND), Some(8));
+        assert_eq!(bursts.count("a", Burst::Scan, 8, 30 * SECOND), None);
+    }
+}

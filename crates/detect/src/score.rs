@@ -1,0 +1,136 @@
+//! How much a deviation matters, 0..1.
+//!
+//! A score is a base for what failed, plus what makes it worse or better:
+//!
+//! | ingredient | formula |
+//! |---|---|
+//! | new process | 0.30, +0.12 transfer tool, +0.08 looks around, +0.05 shell, archive, destruction, rights |
+//! | new executable under a known name | 0.40 |
+//! | new user | 0.30, +0.25 when it is root now |
+//! | new parent | 0.25 |
+//! | new argument | 0.22, +0.08 for a new inline script |
+//! | new outgoing peer or port | 0.55, +0.10 public, -0.20 when another program of the profile goes there, -0.30 loopback, -0.30 port 53 |
+//! | new incoming class or port | 0.40 |
+//! | new listening port | 0.60, -0.15 when the kernel chose the port |
+//! | file read | 0.20 + 0.15 · (1 - shared path) |
+//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name |
+//! | new access to a known file | 0.15, +0.20 when it alters |
+//! | new call | 0.20 |
+//! | stable service | +0.10 for files and peers: it serves connections, was active in 60 seconds, and its part of the tree has not grown for 60 |
+//!
+//! In a session (the processes under one alert) the highest score counts, plus 0.03 for each
+//! further piece of evidence up to four, plus 0.08 for each tool of the `discovery` class after the
+//! first. Priorities: 0.85 Critical, 0.7 Error, 0.5 Warning, 0.3 Notice.
+
+use hanabi_event::{EventTime, SECOND};
+use hanabi_profile::{
+    NodeId, NodeKind, Profile, ProgramInfo, access::Access, arguments, behaviour::Flow,
+    peer::AddressClass,
+};
+
+use crate::{ScorePart, danger::Classes};
+
+/// A score and how it came about.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// 0..1.
+    pub value: f64,
+    /// In order.
+    pub parts: Vec<ScorePart>,
+}
+
+impl Score {
+    /// Starts from a base.
+    pub fn base(name: &str, value: f64) -> Self {
+        Self { value, parts: vec![ScorePart { name: name.to_owned(), value }] }
+    }
+
+    /// Adds an ingredient.
+    #[must_use]
+    pub fn plus(mut self, name: &str, value: f64) -> Self {
+        if value.abs() > f64::EPSILON {
+            self.value = (self.value + value).clamp(0.0, 1.0);
+            self.parts.push(ScorePart { name: name.to_owned(), value });
+        }
+        self
+    }
+
+    /// Adds an ingredient when it applies.
+    #[must_use]
+    pub fn when(self, applies: bool, name: &str, value: f64) -> Self {
+        if applies { self.plus(name, value) } else { self }
+    }
+}
+
+/// Below this a deviation is counted as a variation and raises nothing.
+pub const FLOOR: f64 = 0.2;
+
+/// A program that was never seen.
+pub fn new_process(name: &str, classes: &Classes) -> Score {
+    let is = |list: &[String]| list.iter().any(|n| n == name);
+    Score::base("new_process", 0.30)
+        .when(is(&classes.transfer), "transfer_tool", 0.12)
+        .when(is(&classes.discovery), "discovery_tool", 0.08)
+        .when(
+            arguments::is_interpreter(name)
+                || is(&classes.archive)
+                || is(&classes.destruction)
+                || is(&classes.permission),
+            "tool",
+            0.05,
+        )
+}
+
+/// True for a tool by which an intruder looks around.
+pub fn is_discovery(name: &str, classes: &Classes) -> bool {
+    classes.discovery.iter().any(|n| n == name)
+}
+
+/// Another end of an internet socket.
+pub fn peer(flow: Flow, class: AddressClass, port: u16, elsewhere: bool, stable: bool) -> Score {
+    match flow {
+        Flow::Out => Score::base("new_peer", 0.55)
+            .when(class == AddressClass::Public, "public", 0.10)
+            .when(elsewhere, "known_elsewhere", -0.20)
+            .when(class == AddressClass::Loopback, "loopback", -0.30)
+            .when(port == 53, "name_resolution", -0.30)
+            .when(stable && class != AddressClass::Loopback, "stable_service", 0.10),
+        Flow::In => {
+            Score::base("new_client", 0.40).when(class == AddressClass::Loopback, "loopback", -0.25)
+        }
+        Flow::Listen => Score::base("new_listener", 0.60).when(
+            port >= hanabi_profile::peer::EPHEMERAL_FROM,
+            "kernel_chosen_port",
+            -0.15,
+        ),
+    }
+}
+
+/// A path; `shared` is the share of it that is known, 0..1.
+pub fn file(access: Access, shared: f64, temporary: bool, stable: bool, accounts: bool) -> Score {
+    if access.intersects(Access::ALTERING) {
+        Score::base("file_altered", 0.30)
+            .plus("distance", 0.25 * (1.0 - shared))
+            .when(temporary, "temporary_name", -0.15)
+            .when(stable, "stable_service", 0.10)
+    } else {
+        Score::base("file_read", 0.20)
+            .plus("distance", 0.15 * (1.0 - shared))
+            .when(stable, "stable_service", 0.10)
+            .when(stable && accounts, "account_files", 0.10)
+    }
+}
+
+/// A program that serves connections and has shown all it does.
+pub fn is_stable_service(
+    profile: &Profile,
+    program: NodeId,
+    info: &ProgramInfo,
+    now: EventTime,
+) -> bool {
+    info.slots >= 60
+        && now.saturating_sub(info.last_growth) >= 60 * SECOND
+        && ["in", "listen"]
+            .iter()
+            .any(|w| profile.tree.child(program, NodeKind::Direction, w).is_some())
+}
