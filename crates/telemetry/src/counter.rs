@@ -1,6 +1,6 @@
 //! Counting events by label on one worker thread.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -9,12 +9,16 @@ use hashbrown::HashTable;
 
 use crate::exporter::ExporterOptions;
 use crate::family::OTHER;
-use crate::labels::{Labels, bounded};
+use crate::labels::{Labels, bounded, ends_of};
 
 /// The slots of `syscall_events_total`'s labels.
+const RULE: usize = 0;
 const PRIORITY: usize = 1;
 pub(crate) const CONTAINER_NAME: usize = 2;
+const IMAGE_REPOSITORY: usize = 3;
 const PROCESS_NAME: usize = 4;
+const NAMESPACE: usize = 5;
+const POD: usize = 6;
 const RULE_CATEGORY: usize = 7;
 
 /// A combination that was not seen between this many drains is forgotten, so that the table holds
@@ -154,15 +158,25 @@ impl EventCounter {
         ]
     }
 
+    /// Priority and category differ seldom and are compared anyway, so they are left out.
     fn hash(&self, values: &[&str; Labels::MAX]) -> u64 {
-        self.hasher.hash_one(values)
+        let mut hasher = self.hasher.build_hasher();
+        let mut lengths = 0;
+        for index in [RULE, CONTAINER_NAME, IMAGE_REPOSITORY, PROCESS_NAME, NAMESPACE, POD] {
+            let value = values[index].as_bytes();
+            lengths = lengths << 8 | value.len() as u64;
+            hasher.write(value);
+        }
+        hasher.write_u64(lengths);
+        hasher.finish()
     }
 
     fn find(&self, hash: u64, values: &[&str; Labels::MAX]) -> Option<u32> {
+        let ends = ends_of(values);
         let found = self.index.find(hash, |slot| {
             self.entries
                 .get(*slot as usize)
-                .is_some_and(|entry| entry.hash == hash && entry.labels.are(values))
+                .is_some_and(|entry| entry.hash == hash && entry.labels.are(values, &ends))
         });
         found.copied()
     }

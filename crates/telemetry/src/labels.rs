@@ -41,21 +41,18 @@ impl Labels {
         (0..usize::from(self.count)).map(|index| self.get(index))
     }
 
-    /// True when these are the values, without looking at their lengths first.
-    pub(crate) fn are(&self, values: &[&str; Self::MAX]) -> bool {
+    /// True when these are the values; `ends` are [`ends_of`] them.
+    pub(crate) fn are(&self, values: &[&str; Self::MAX], ends: &[u16; Self::MAX]) -> bool {
+        if self.ends != *ends {
+            return false;
+        }
         let mut rest = self.text.as_bytes();
-        let mut start = 0;
-        for (end, value) in self.ends.iter().zip(values) {
-            let length = usize::from(end - start);
-            if value.len() != length {
-                return false;
-            }
-            let (head, tail) = rest.split_at(length);
+        for value in values {
+            let Some((head, tail)) = rest.split_at_checked(value.len()) else { return false };
             if head != value.as_bytes() {
                 return false;
             }
             rest = tail;
-            start = *end;
         }
         true
     }
@@ -66,6 +63,15 @@ impl Hash for Labels {
         self.text.hash(state);
         self.ends.hash(state);
     }
+}
+
+/// Where each value ends when they are packed. They must be [`bounded`].
+pub(crate) fn ends_of(values: &[&str; Labels::MAX]) -> [u16; Labels::MAX] {
+    let mut end = 0;
+    values.map(|value| {
+        end += value.len() as u16;
+        end
+    })
 }
 
 /// The value, cut at [`Labels::MAX_VALUE_BYTES`] between characters.
@@ -89,8 +95,9 @@ mod tests {
         let values = ["a", "", "é", "d", "e", "f", "g", "h"];
         let labels = Labels::new(&values);
         assert_eq!(labels.iter().collect::<Vec<_>>(), values);
-        assert!(labels.are(&values));
-        assert!(!labels.are(&["a", "é", "", "d", "e", "f", "g", "h"]));
+        assert!(labels.are(&values, &ends_of(&values)));
+        let others = ["a", "é", "", "d", "e", "f", "g", "h"];
+        assert!(!labels.are(&others, &ends_of(&others)));
         assert_eq!(Labels::new(&["x"]).get(3), "");
         assert_ne!(Labels::new(&["ab", "c"]), Labels::new(&["a", "bc"]));
     }
