@@ -1,0 +1,48 @@
+# What people and CI type. Each target installs what it needs and says what it cannot.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test fmt lint docs bench eval clean
+
+help:
+	@echo "make run     build and start the service on http://127.0.0.1:8000"
+	@echo "make test    everything that CI runs: format, lints, documents, tests"
+	@echo "make build   the release binary"
+	@echo "make fmt     format the code"
+	@echo "make lint    format check, clippy, tidy"
+	@echo "make docs    write the generated documents anew"
+	@echo "make bench   measure speed and memory"
+	@echo "make eval    judge detection on the labelled recordings"
+	@echo "make clean   remove what was built"
+
+run:
+	@scripts/run.sh $(ARGS)
+
+build:
+	@scripts/need.sh build
+	cargo build --release --locked --bin hanabi
+
+test:
+	@scripts/test.sh
+
+fmt:
+	cargo fmt --all
+
+lint:
+	@scripts/need.sh build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo xtask tidy
+
+docs:
+	@scripts/need.sh build
+	cargo run --quiet --locked --bin hanabi -- config reference > docs/configuration.md
+
+bench:
+	@scripts/bench.sh
+
+eval:
+	@scripts/eval.sh
+
+clean:
+	cargo clean

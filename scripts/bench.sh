@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Measures the engine: the benchmarks of the crates, then whole replays of a
+# recording that lies unpacked in the page cache. Names the machine.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+scripts/need.sh test
+cargo build --release --locked --bin hanabi
+hanabi=$(binary)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+say "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -sr)"
+say "commit:  $(git describe --always --dirty)"
+recording=fixtures/shop-small.jsonl.zst
+folder=$(recordings)
+if [[ -n $folder ]]; then recording=$folder/shop.jsonl.zst; fi
+zstd -dcq --long=27 "$recording" >"$work/recording.jsonl"
+say "data:    $(basename "$recording"), $(wc -l <"$work/recording.jsonl") lines, $(wc -c <"$work/recording.jsonl") bytes"
+
+cargo bench --workspace --locked
+for round in 1 2 3; do
+    say "replay $round"
+    cat "$work/recording.jsonl" >/dev/null
+    "$hanabi" replay "$work/recording.jsonl" --learn-for 180s >"$work/alerts.jsonl"
+done
+say "alerts: $(wc -l <"$work/alerts.jsonl")"

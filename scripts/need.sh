@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing: `need.sh build` what a build
+# needs, `need.sh test` also what the tests and measurements use.
+#
+# It needs root or sudo only where something is missing. What cannot be installed
+# is named; only a missing compiler stops the build, since tests that need
+# Prometheus' tools or zstd skip themselves without them.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+# Command and the packages that bring it.
+build=("cc gcc libc6-dev" "git git")
+test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus")
+
+wanted=("${build[@]}")
+[[ ${1:-build} == test ]] && wanted+=("${test[@]}")
+
+missing() {
+    local entry
+    for entry in "${wanted[@]}"; do
+        has "${entry%% *}" || printf '%s\n' "${entry#* }"
+    done | tr ' ' '\n' | sort -u
+}
+
+# Packages may not start their services here (Prometheus would take port 9090),
+# and a policy that was not there before is taken away again.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d run=()
+    if [[ $EUID -ne 0 ]]; then
+        run=(sudo)
+        [[ -t 0 ]] || run=(sudo -n)
+    fi
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' | "${run[@]}" tee "$policy" >/dev/null
+        "${run[@]}" chmod 755 "$policy"
+        # shellcheck disable=SC2064
+        trap "${run[*]} rm -f $policy" EXIT
+    fi
+    local get=("${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+    local install=("${get[@]}" install -y --no-install-recommends "$@")
+    "${install[@]}" >&2 || { "${get[@]}" update >&2 && "${install[@]}" >&2; }
+    if [[ " $* " == *" prometheus "* ]] && has systemctl; then
+        "${run[@]}" systemctl disable --quiet prometheus 2>/dev/null || true
+    fi
+}
+
+mapfile -t packages < <(missing)
+if ((${#packages[@]})); then
+    if has apt-get && { [[ $EUID -eq 0 ]] || has sudo; }; then
+        say "installing Debian packages: ${packages[*]}"
+        install_packages "${packages[@]}" || say "apt-get could not install all of them"
+    fi
+    mapfile -t packages < <(missing)
+    if ((${#packages[@]})); then
+        say "missing: ${packages[*]}"
+        say "install them with: apt-get install ${packages[*]}"
+    fi
+fi
+
+if ! has cargo; then
+    say "missing: Rust 1.95 or newer with cargo, rustfmt and clippy; see https://rustup.rs"
+    exit 1
+fi
+if ! has cc; then
+    say "missing: a C compiler"
+    exit 1
+fi

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# All checks, cheap ones first. Ends with the number of tests over all runners.
+#
+# Tests marked #[ignore] are the slow tier: they read whole recordings, and run
+# in the optimised profile `slow` when the recordings are there
+# (../shared/recordings, or the folder that HANABI_RECORDINGS names).
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+step() {
+    say ""
+    say "== $* ($((SECONDS / 60)) min $((SECONDS % 60)) s)"
+    "$@" 2>&1 | tee -a "$log"
+}
+
+# Passed, failed and skipped tests, from the closing lines of nextest and libtest.
+count() {
+    sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
+        function before(word,    i) { for (i = 2; i <= NF; i++) if ($i ~ "^" word) return $(i - 1); return 0 }
+        /^ *Summary \[/ || /^test result: / {
+            passed += before("passed"); failed += before("failed"); skipped += before("skipped")
+        }
+        END { printf "%d passed, %d failed\n", passed, failed }'
+}
+
+tests() {
+    if has cargo-nextest; then
+        cargo nextest run --workspace --locked
+        cargo test --workspace --locked --doc --quiet
+    else
+        cargo test --workspace --locked
+    fi
+}
+
+slow_tests() {
+    if has cargo-nextest; then
+        cargo nextest run --workspace --locked --cargo-profile slow --run-ignored only --no-tests pass
+    else
+        cargo test --workspace --locked --profile slow -- --ignored
+    fi
+}
+
+scripts/need.sh test
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} INSTA_UPDATE=no
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+step cargo xtask tidy
+RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --no-deps --locked
+step tests
+HANABI_RECORDINGS=$(recordings)
+if [[ -n $HANABI_RECORDINGS ]]; then
+    export HANABI_RECORDINGS
+    step slow_tests
+else
+    say "no recordings: the slow tier is left out (set HANABI_RECORDINGS to run it)"
+fi
+say ""
+count
