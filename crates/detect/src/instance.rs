@@ -165,7 +165,11 @@ pub(crate) fn image(repository: &str, tag: &str) -> String {
 }
 
 fn call_hash(call: &str) -> u64 {
-    // FNV-1a, since this is stored and must not change with the process.
-    call.bytes()
+    stable_hash(call)
+}
+
+/// FNV-1a, for what is stored or decides a place and must not change with the process.
+pub(crate) fn stable_hash(text: &str) -> u64 {
+    text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

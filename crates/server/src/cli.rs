@@ -194,6 +194,9 @@ pub(crate) struct EvalArgs {
     /// Its labels: phases of learning, benign work and attacks with start and end.
     #[arg(long, value_name = "LABELS")]
     pub(crate) labels: PathBuf,
+    /// Let learning end by itself instead of at the end of the labelled learning phase.
+    #[arg(long)]
+    pub(crate) self_ending: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

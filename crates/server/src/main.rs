@@ -7,7 +7,9 @@ mod cli;
 mod commands;
 #[allow(dead_code, reason = "read by the engine's commands as they are wired")]
 mod config;
+mod engine;
 mod eval;
+mod feed;
 mod replay;
 mod run;
 mod send;

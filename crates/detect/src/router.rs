@@ -1,0 +1,338 @@
+//! Which shard a line belongs to: hosts' time, containers' names, identities.
+//!
+//! One router sees all lines in order. It alone decides what depends on the order of lines of
+//! different containers, so that shards can run on any number of threads with the same result.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hanabi_event::{Block, Event, EventTime, IgnoreReason, Record, RejectReason, SECOND, identity};
+use serde::{Deserialize, Serialize};
+
+use crate::{Counts, Item, Verdict, instance};
+
+/// How many shards there are, whatever the number of threads. A power of two well above any number
+/// of cores that one process is given.
+pub const SHARDS: usize = 64;
+/// A container's events wait this long for its name, in event time.
+pub const NAME_WAIT: EventTime = 10 * SECOND;
+/// An event further than this from its host's time does not move it.
+pub const MAX_SKEW: EventTime = 300 * SECOND;
+/// After so many events in a row that agree on a later time, the time has really passed.
+const SKEW_AGREED: u32 = 64;
+/// Lines that wait for a name at most, over all containers; past it they are filed under the id.
+pub const MAX_WAITING: usize = 32_768;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    shard: u16,
+    slot: u32,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Waiting {
+    since: EventTime,
+    host: u16,
+    lines: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct HostClock {
+    watermark: EventTime,
+    ahead: u32,
+}
+
+/// See the module's text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Router {
+    include_host: bool,
+    hosts: Vec<String>,
+    clocks: Vec<HostClock>,
+    /// By host and container id.
+    containers: BTreeMap<(u16, String), Place>,
+    /// Containers filed under their id until the name comes.
+    unnamed: BTreeMap<(u16, String), Place>,
+    identities: BTreeMap<String, Place>,
+    slots: Vec<u32>,
+    waiting: BTreeMap<(u16, String), Waiting>,
+    waiting_order: VecDeque<(u16, String)>,
+    waiting_lines: usize,
+    /// Lines read.
+    pub received: u64,
+    /// Lines that are not events, in the order of [`RejectReason::ALL`].
+    pub rejected: [u64; RejectReason::ALL.len()],
+    /// Lines decided here.
+    pub counts: Counts,
+    /// Events far off their host's time.
+    pub clock_skew: u64,
+    /// Losses that Falco has reported.
+    pub losses: u64,
+    #[serde(skip)]
+    quick: HashMap<u64, (u16, String, Place)>,
+}
+
+/// A block's work by shard, and how far each host's time has come.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// One list a shard.
+    pub items: Vec<Vec<Item>>,
+    /// By host index.
+    pub watermarks: Vec<EventTime>,
+}
+
+impl Router {
+    /// A router for an empty system.
+    pub fn new(include_host: bool) -> Self {
+        Self { include_host, slots: vec![0; SHARDS], ..Self::default() }
+    }
+
+    /// Distributes a block's records.
+    pub fn route(&mut self, block: &Block) -> Work {
+        let mut work =
+            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        self.received += block.lines();
+        for reason in block.rejects() {
+            self.rejected[*reason as usize] += 1;
+        }
+        for (index, record) in block.records().iter().enumerate() {
+            self.record(block, index as u32, record, &mut work);
+        }
+        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work
+    }
+
+    fn record(&mut self, block: &Block, index: u32, record: &Record, work: &mut Work) {
+        let source = block.str(record.source);
+        if !source.is_empty() && source != "syscall" {
+            self.other_source(source, record.time, work);
+            return;
+        }
+        let id = block.str(record.container_id);
+        if id.is_empty() {
+            self.counts.count(Verdict::Ignored(IgnoreReason::NoContainer));
+            return;
+        }
+        let host = self.host(block.str(record.host));
+        let watermark = self.tick(host, record.time);
+        if !self.waiting.is_empty() {
+            self.expire(host, watermark, work);
+        }
+        let named = record.container_name;
+        let key = (host, id);
+        match self.place(key, !named.is_empty()) {
+            Some(place) => {
+                push(work, place, Item::Record { slot: place.slot, record: index, host, watermark })
+            }
+            None if !named.is_empty() || id == "host" => {
+                let place = self.name(key, &block.event(record), work);
+                push(
+                    work,
+                    place,
+                    Item::Record { slot: place.slot, record: index, host, watermark },
+                );
+            }
+            None => self.wait(key, record.time, block.str(record.line), work),
+        }
+    }
+
+    fn other_source(&mut self, source: &str, time: EventTime, work: &mut Work) {
+        if source == "internal" {
+            self.losses += 1;
+            self.counts.count(Verdict::Ignored(IgnoreReason::Internal));
+            for items in &mut work.items {
+                items.push(Item::Loss { now: time });
+            }
+        } else {
+            self.counts.count(Verdict::Ignored(IgnoreReason::OtherSource));
+        }
+    }
+
+    fn host(&mut self, name: &str) -> u16 {
+        if let Some(index) = self.hosts.iter().position(|h| h == name) {
+            return index as u16;
+        }
+        // Past this many hosts the last one stands for all others: one process is not for more.
+        if self.hosts.len() >= 4_096 {
+            return 4_095;
+        }
+        self.hosts.push(name.to_owned());
+        self.clocks.push(HostClock::default());
+        (self.hosts.len() - 1) as u16
+    }
+
+    fn tick(&mut self, host: u16, time: EventTime) -> EventTime {
+        let clock = &mut self.clocks[host as usize];
+        if clock.watermark != 0 && time.abs_diff(clock.watermark) > MAX_SKEW {
+            self.clock_skew += 1;
+            clock.ahead = if time > clock.watermark { clock.ahead + 1 } else { 0 };
+            if clock.ahead < SKEW_AGREED {
+                return clock.watermark;
+            }
+        }
+        clock.ahead = 0;
+        clock.watermark = clock.watermark.max(time);
+        clock.watermark
+    }
+
+    /// The place of a container that has one. A container filed under its id loses that place when
+    /// its name is there.
+    fn place(&mut self, key: (u16, &str), named: bool) -> Option<Place> {
+        let quick = quick_key(key);
+        if let Some((host, id, place)) = self.quick.get(&quick)
+            && *host == key.0
+            && id == key.1
+        {
+            return Some(*place);
+        }
+        let owned = (key.0, key.1.to_owned());
+        let place = self.containers.get(&owned).copied();
+        if let Some(place) = place {
+            if self.quick.len() > 4_096 {
+                self.quick.clear();
+            }
+            self.quick.insert(quick, (owned.0, owned.1, place));
+            return Some(place);
+        }
+        if named { None } else { self.unnamed.get(&owned).copied() }
+    }
+
+    /// Files a container under its identity, and what waited for it before it.
+    fn name(&mut self, key: (u16, &str), event: &Event<'_>, work: &mut Work) -> Place {
+        let host = self.hosts.get(key.0 as usize).map_or("", String::as_str);
+        let identity = identity::identity(&event.container, host, self.include_host);
+        let owned = (key.0, key.1.to_owned());
+        let filed = self.unnamed.remove(&owned);
+        let place = match (self.identities.get(&identity).copied(), filed) {
+            (Some(place), _) => place,
+            (None, Some(filed)) => {
+                self.identities.insert(identity.clone(), filed);
+                push(work, filed, Item::Rename { slot: filed.slot, identity });
+                filed
+            }
+            (None, None) => {
+                let since = self.waiting.get(&owned).map_or(event.time, |w| w.since);
+                self.open(&identity, since, work)
+            }
+        };
+        self.containers.insert(owned.clone(), place);
+        self.release(&owned, place, work);
+        place
+    }
+
+    fn open(&mut self, identity: &str, now: EventTime, work: &mut Work) -> Place {
+        let shard = (instance::stable_hash(identity) % SHARDS as u64) as u16;
+        let place = Place { shard, slot: self.slots[shard as usize] };
+        self.slots[shard as usize] += 1;
+        self.identities.insert(identity.to_owned(), place);
+        push(work, place, Item::Open { identity: identity.to_owned(), now });
+        place
+    }
+
+    fn release(&mut self, key: &(u16, String), place: Place, work: &mut Work) {
+        let Some(waiting) = self.waiting.remove(key) else { return };
+        self.waiting_lines -= waiting.lines.len();
+        let watermark = self.clocks.get(key.0 as usize).map_or(0, |c| c.watermark);
+        for line in waiting.lines {
+            push(
+                work,
+                place,
+                Item::Line {
+                    slot: place.slot,
+                    line,
+                    host: key.0,
+                    watermark: waiting.since.min(watermark),
+                },
+            );
+        }
+    }
+
+    fn wait(&mut self, key: (u16, &str), time: EventTime, line: &str, work: &mut Work) {
+        let owned = (key.0, key.1.to_owned());
+        let waiting = self.waiting.entry(owned.clone()).or_insert_with(|| {
+            self.waiting_order.push_back(owned.clone());
+            Waiting { since: time, host: key.0, lines: Vec::new() }
+        });
+        waiting.lines.push(line.to_owned());
+        self.waiting_lines += 1;
+        if self.waiting_lines > MAX_WAITING {
+            self.file_oldest(work);
+        }
+    }
+
+    /// Files under their ids the containers whose names have not come in time.
+    fn expire(&mut self, host: u16, watermark: EventTime, work: &mut Work) {
+        loop {
+            let due = self.waiting_order.iter().position(|key| match self.waiting.get(key) {
+                Some(w) => w.host == host && w.since + NAME_WAIT < watermark,
+                None => true,
+            });
+            let Some(at) = due else { return };
+            if let Some(key) = self.waiting_order.remove(at) {
+                self.file(&key, work);
+            }
+        }
+    }
+
+    fn file_oldest(&mut self, work: &mut Work) {
+        while let Some(key) = self.waiting_order.pop_front() {
+            if self.waiting.contains_key(&key) {
+                self.file(&key, work);
+                return;
+            }
+        }
+    }
+
+    fn file(&mut self, key: &(u16, String), work: &mut Work) {
+        let Some(since) = self.waiting.get(key).map(|w| w.since) else { return };
+        let identity = format!("id:{}", key.1);
+        let place = match self.identities.get(&identity).copied() {
+            Some(place) => place,
+            None => self.open(&identity, since, work),
+        };
+        self.unnamed.insert(key.clone(), place);
+        self.release(key, place, work);
+    }
+
+    /// Files everything that waits: the input has ended.
+    pub fn flush(&mut self) -> Work {
+        let mut work =
+            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        while !self.waiting.is_empty() && !self.waiting_order.is_empty() {
+            self.file_oldest(&mut work);
+        }
+        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work
+    }
+
+    /// Moves a silent system on: every host's time becomes at least `now`.
+    pub fn silence(&mut self, passed: EventTime) -> Work {
+        let mut work =
+            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        for host in 0..self.clocks.len() {
+            self.clocks[host].watermark += passed;
+            let watermark = self.clocks[host].watermark;
+            self.expire(host as u16, watermark, &mut work);
+        }
+        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work
+    }
+
+    /// Lines that wait for a name.
+    pub fn waiting(&self) -> usize {
+        self.waiting_lines
+    }
+
+    /// The latest time of any host.
+    pub fn now(&self) -> EventTime {
+        self.clocks.iter().map(|c| c.watermark).max().unwrap_or_default()
+    }
+}
+
+fn push(work: &mut Work, place: Place, item: Item) {
+    if let Some(items) = work.items.get_mut(place.shard as usize) {
+        items.push(item);
+    }
+}
+
+fn quick_key(key: (u16, &str)) -> u64 {
+    instance::stable_hash(key.1) ^ u64::from(key.0)
+}

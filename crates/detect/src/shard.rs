@@ -1,0 +1,296 @@
+//! Some identities and their events, in order. A shard is worked on by one thread at a time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use hanabi_event::{Block, Event, EventTime, IgnoreReason};
+use serde::{Deserialize, Serialize};
+
+use crate::{Settings, Verdict, Watch, instance::SAME_EVENT};
+
+/// What the lines became, exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Lines that went into the model.
+    pub modelled: u64,
+    /// Lines that did not, in the order of [`IgnoreReason::ALL`].
+    pub ignored: [u64; IgnoreReason::ALL.len()],
+}
+
+impl Counts {
+    /// Counts a line's verdict; a held line is pending and not counted yet.
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Modelled => self.modelled += 1,
+            Verdict::Ignored(reason) => self.ignored[reason as usize] += 1,
+            Verdict::Held => {}
+        }
+    }
+
+    /// Adds what another shard counted.
+    pub fn add(&mut self, other: &Self) {
+        self.modelled += other.modelled;
+        for (to, from) in self.ignored.iter_mut().zip(other.ignored) {
+            *to += from;
+        }
+    }
+}
+
+/// Told of every line that reaches a profile, once, with what became of it.
+pub trait Observer: Send {
+    /// A line of `identity`.
+    fn line(&mut self, event: &Event<'_>, identity: &str, verdict: Verdict);
+}
+
+impl Observer for () {
+    fn line(&mut self, _event: &Event<'_>, _identity: &str, _verdict: Verdict) {}
+}
+
+/// Work for a shard.
+#[derive(Debug)]
+pub enum Item {
+    /// An identity that the shard has not had yet; it gets the next slot.
+    Open {
+        /// Its name.
+        identity: String,
+        /// Its first event's time.
+        now: EventTime,
+    },
+    /// A record of the block at hand.
+    Record {
+        /// Whose.
+        slot: u32,
+        /// Which.
+        record: u32,
+        /// The host's index.
+        host: u16,
+        /// How far the host's time has come.
+        watermark: EventTime,
+    },
+    /// A line that had to wait for its container's name.
+    Line {
+        /// Whose.
+        slot: u32,
+        /// The line.
+        line: String,
+        /// The host's index.
+        host: u16,
+        /// How far the host's time has come.
+        watermark: EventTime,
+    },
+    /// Events were lost.
+    Loss {
+        /// When.
+        now: EventTime,
+    },
+    /// A profile filed under a container's id has its name now.
+    Rename {
+        /// Whose.
+        slot: u32,
+        /// The name.
+        identity: String,
+    },
+}
+
+/// A line of another rule, waiting for the catch-all line of the same kernel event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Held {
+    slot: u32,
+    time: EventTime,
+    host: u16,
+    line: String,
+}
+
+/// Lines held at most; past it the oldest is decided at once.
+pub const MAX_HELD: usize = 16_384;
+
+/// Some identities. See the module's text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Shard {
+    watches: Vec<Watch>,
+    held: VecDeque<Held>,
+    /// What its lines became.
+    pub counts: Counts,
+    #[serde(skip)]
+    dirty: Vec<bool>,
+}
+
+impl Shard {
+    /// Works through a batch in order, then moves all its identities to the watermarks.
+    pub fn work(
+        &mut self,
+        block: &Block,
+        items: Vec<Item>,
+        watermarks: &[EventTime],
+        settings: &Settings,
+        observer: &mut impl Observer,
+    ) {
+        for item in items {
+            match item {
+                Item::Open { identity, now } => self.watches.push(Watch::new(&identity, now)),
+                Item::Record { slot, record, host, watermark } => {
+                    self.release(host, watermark, settings, observer);
+                    if let Some(found) = block.records().get(record as usize) {
+                        let event = block.event(found);
+                        self.line(
+                            slot,
+                            host,
+                            &event,
+                            || block.str(found.line).to_owned(),
+                            settings,
+                            observer,
+                        );
+                    }
+                }
+                Item::Line { slot, line, host, watermark } => {
+                    self.release(host, watermark, settings, observer);
+                    let owned = Block::decode(line.clone().into_bytes());
+                    if let Some(found) = owned.records().first() {
+                        let event = owned.event(found);
+                        self.line(slot, host, &event, || line.clone(), settings, observer);
+                    }
+                }
+                Item::Loss { now } => self.watches.iter_mut().for_each(|w| w.profile.lossy(now)),
+                Item::Rename { slot, identity } => {
+                    if let Some(watch) = self.watches.get_mut(slot as usize) {
+                        watch.profile.identity = identity;
+                    }
+                }
+            }
+        }
+        for (host, watermark) in watermarks.iter().enumerate() {
+            self.release(host as u16, *watermark, settings, observer);
+        }
+    }
+
+    fn line(
+        &mut self,
+        slot: u32,
+        host: u16,
+        event: &Event<'_>,
+        text: impl FnOnce() -> String,
+        settings: &Settings,
+        observer: &mut impl Observer,
+    ) {
+        let Some(watch) = self.watches.get_mut(slot as usize) else { return };
+        let verdict = watch.observe(event, settings);
+        if verdict == Verdict::Held {
+            self.held.push_back(Held { slot, time: event.time, host, line: text() });
+            if self.held.len() > MAX_HELD {
+                self.decide_oldest(settings, observer);
+            }
+        } else {
+            self.counts.count(verdict);
+            observer.line(event, &watch.profile.identity, verdict);
+        }
+        self.mark(slot);
+    }
+
+    fn mark(&mut self, slot: u32) {
+        let slot = slot as usize;
+        if self.dirty.len() <= slot {
+            self.dirty.resize(slot + 1, false);
+        }
+        self.dirty[slot] = true;
+    }
+
+    /// Decides the held lines whose time is over.
+    fn release(
+        &mut self,
+        host: u16,
+        watermark: EventTime,
+        settings: &Settings,
+        observer: &mut impl Observer,
+    ) {
+        if self.held.is_empty() {
+            return;
+        }
+        while let Some(at) =
+            self.held.iter().position(|h| h.host == host && h.time + SAME_EVENT <= watermark)
+        {
+            self.decide(at, settings, observer);
+        }
+    }
+
+    fn decide_oldest(&mut self, settings: &Settings, observer: &mut impl Observer) {
+        self.decide(0, settings, observer);
+    }
+
+    fn decide(&mut self, at: usize, settings: &Settings, observer: &mut impl Observer) {
+        let Some(held) = self.held.remove(at) else { return };
+        let block = Block::decode(held.line.into_bytes());
+        let Some(watch) = self.watches.get_mut(held.slot as usize) else { return };
+        let verdict = match block.records().first() {
+            Some(record) => {
+                let event = block.event(record);
+                let verdict = watch.release(&event, settings);
+                observer.line(&event, &watch.profile.identity, verdict);
+                verdict
+            }
+            None => Verdict::Ignored(IgnoreReason::Duplicate),
+        };
+        self.counts.count(verdict);
+        self.mark(held.slot);
+    }
+
+    /// Decides everything that waits: the input has ended.
+    pub fn flush(&mut self, settings: &Settings, observer: &mut impl Observer) {
+        while !self.held.is_empty() {
+            self.decide_oldest(settings, observer);
+        }
+    }
+
+    /// Moves every identity to `now`, so that phases change in silence, too.
+    pub fn advance(&mut self, now: EventTime, settings: &Settings) {
+        for watch in &mut self.watches {
+            watch.advance(now, settings);
+        }
+    }
+
+    /// Lines that are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Its identities.
+    pub fn watches(&self) -> &[Watch] {
+        &self.watches
+    }
+
+    /// The same, to be changed by an operator's action.
+    pub fn watches_mut(&mut self) -> &mut [Watch] {
+        &mut self.watches
+    }
+
+    /// The slots that have had events since the last call.
+    pub fn take_dirty(&mut self) -> Vec<usize> {
+        let slots =
+            self.dirty.iter().enumerate().filter(|(_, d)| **d).map(|(slot, _)| slot).collect();
+        self.dirty.clear();
+        slots
+    }
+
+    /// Takes a stored shard apart for storing: everything but the watches.
+    pub fn rest(&self) -> ShardRest {
+        ShardRest { held: self.held.iter().cloned().collect(), counts: self.counts }
+    }
+
+    /// Puts a stored shard together again.
+    pub fn restore(watches: Vec<Watch>, rest: ShardRest) -> Self {
+        let mut shard =
+            Self { watches, held: rest.held.into(), counts: rest.counts, dirty: Vec::new() };
+        for watch in &mut shard.watches {
+            watch.restore();
+        }
+        shard
+    }
+}
+
+/// What a shard holds beside its watches.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ShardRest {
+    held: Vec<Held>,
+    counts: Counts,
+}
+
+/// A block shared by the shards that work on it.
+pub type SharedBlock = Arc<Block>;

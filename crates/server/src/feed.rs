@@ -1,0 +1,92 @@
+//! Settings for the engine out of the configuration, and recordings into it.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use anyhow::Context as _;
+use hanabi_detect::{
+    Observer, Settings,
+    danger::{self, DangerList},
+    matcher::{Exact, SemanticMatcher, Structural},
+};
+use hanabi_ingest::{LineBlocks, Progress, open_lines};
+use hanabi_profile::{LearnRules, Limits};
+
+use crate::{
+    config::{self, Config, IncludeHost, MatcherKind},
+    engine::Engine,
+};
+
+/// Bytes of lines in a block: large enough that handing it over costs nothing, small enough that a
+/// dozen of them stay in the processor's cache and an alert is not late.
+pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+
+/// The engine's settings as the configuration has them.
+pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let (learn, detect) = (config.learn(), config.detect());
+    let danger = match &detect.danger_list {
+        config::DangerList::Builtin => DangerList::parse(danger::BUILTIN)?,
+        config::DangerList::File(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("failed to read the danger list {}", path.display()))?;
+            DangerList::parse(&text)
+                .with_context(|| format!("failed to use the danger list {}", path.display()))?
+        }
+    };
+    let matcher: Box<dyn SemanticMatcher> = match detect.matcher {
+        MatcherKind::Structural => Box::new(Structural { threshold: detect.threshold }),
+        MatcherKind::Exact => Box::new(Exact),
+    };
+    Ok(Settings {
+        learn: LearnRules {
+            warmup: learn.warmup.as_nanos(),
+            min_time: learn.min_time.as_nanos(),
+            min_events: u64::from(learn.min_events),
+            novelty: learn.novelty,
+            max_time: learn.max_time.as_nanos(),
+        },
+        limits: Limits {
+            max_nodes: config.profile().max_nodes as usize,
+            files: config.profile().files_per_directory,
+            arguments: config.profile().arguments_per_process,
+            ..Limits::default()
+        },
+        matcher,
+        danger,
+        rule_min_priority: config.alerts().rule_min_priority,
+        revision_window: learn.revision_window.as_nanos(),
+        include_host: config.identity().include_host != IncludeHost::Never,
+        ..Settings::default()
+    })
+}
+
+/// One thread a core, unless told otherwise.
+pub(crate) fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Feeds recordings to their end. `shown` is told how far each is read.
+pub(crate) fn recordings<O: Observer>(
+    engine: &mut Engine<O>,
+    files: &[PathBuf],
+    mut shown: impl FnMut(&Progress),
+) -> anyhow::Result<()> {
+    for file in files {
+        let mut blocks = LineBlocks::new(open_lines(file)?, BLOCK_BYTES);
+        let mut ended = false;
+        while !ended || !engine.is_idle() {
+            while !ended && engine.has_room() {
+                let mut lines = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
+                ended = !blocks
+                    .next_into(&mut lines)
+                    .with_context(|| format!("failed to read {}", file.display()))?;
+                if !lines.is_empty() {
+                    engine.feed(lines);
+                }
+            }
+            engine.step();
+            shown(blocks.progress());
+        }
+    }
+    engine.flush();
+    Ok(())
+}
