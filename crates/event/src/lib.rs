@@ -13,18 +13,25 @@ mod block;
 mod category;
 mod decode;
 mod errno;
+pub mod identity;
+mod json;
 mod model;
 mod outcome;
 mod priority;
+pub mod redact;
 mod syscalls;
 pub mod time;
 
 pub use block::{Block, Record, Span};
 pub use category::{Category, FdKind};
 pub use decode::DecodeOptions;
+
+pub use identity::identity;
+pub use json::MAX_TEXT;
 pub use model::{Args, Container, Event, Fd, Process, User};
 pub use outcome::{Direction, IgnoreReason, RejectReason, Rejected};
 pub use priority::Priority;
+pub use redact::{Redactor, mask_secrets};
 
 /// Nanoseconds since the Unix epoch, as the event says; never the wall clock.
 pub type EventTime = u64;
