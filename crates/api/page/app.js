@@ -22,7 +22,7 @@ const TEXT = {
     score: "Score", rule: "Rule", technique: "ATT&CK", first: "First seen", last: "Last seen",
     image: "Image", nothingKnown: "nothing learned here", of: "needs", times: (n) => `×${n}`,
     partial: "by time, not by evidence", done: "done", receivedLines: (n) => `${n} lines received`,
-    alertsShown: (n) => `last ${n}`, ago: { s: "s ago", m: "min ago", h: "h ago", d: "d ago" }, now: "now",
+    alertsShown: (n) => `last ${n}`, ago: { s: " s ago", m: " min ago", h: " h ago", d: " d ago" }, now: "now",
     phases: { warmup: "warm-up", learning: "learning", detecting: "detecting", relearning: "relearning", degraded: "degraded", frozen: "frozen" },
     waiting: { min_time: "more time", min_events: "more events", novelty: "still new", new_nodes: "tree still grows", lossy: "events were lost" },
     branches: { process: "processes", network: "connections", file: "files" },
@@ -233,11 +233,15 @@ function alertItem(alert) {
   const name = alert.container.name || alert.container.id;
   const more = alert.containers_total > 1 ? ` +${alert.containers_total - 1}` : "";
   const meta = [name + more, alert.kind === "rule" ? alert.rule : alert.kind, alert.state === "open" ? "" : alert.state];
-  const times = el("span", "times", `${t.times(number(alert.count))}  ${ago(alert.last_seen)}`);
+  const times = el("span", "times", ago(alert.last_seen));
   times.title = alert.last_seen;
-  head.append(priority, el("span", "summary", summary), times, el("span", "meta", meta.filter(Boolean).join(" · ")));
+  head.append(priority, el("span", "summary", summary), el("span", "times", t.times(number(alert.count))));
+  head.append(el("span", "meta", meta.filter(Boolean).join(" · ")), times);
+  times.classList.add("ago");
   head.addEventListener("click", () => {
-    if (!state.open.delete(alert.id)) state.open.add(alert.id);
+    const closed = state.open.delete(alert.id);
+    if (!closed) state.open.add(alert.id);
+    history.replaceState(null, "", closed ? location.pathname : `#${encodeURIComponent(alert.id)}`);
     showAlerts();
     document.querySelector(`[data-id="${CSS.escape(alert.id)}"] button`)?.focus();
   });
@@ -266,7 +270,8 @@ function showOverview() {
   const phases = Object.entries(o.containers.by_phase).filter(([, n]) => n > 0);
   $("tile-phases").replaceChildren(...phases.map(([p, n]) => el("span", "", `${t.phases[p] || p} ${number(n)}`)));
   $("tile-rate").textContent = rate(o.containers.events_per_second);
-  const series = o.events.series.slice(-60);
+  // The newest step is not over yet and would look like a fall.
+  const series = o.events.series.slice(-61, -1);
   const most = Math.max(1, ...series.map((point) => point.events));
   $("tile-spark").replaceChildren(...series.map((point) => {
     const bar = el("i");
@@ -323,7 +328,7 @@ function showAll() {
   const origin = location.origin;
   $("welcome-send").textContent = `hanabi send fixtures/shop-small.jsonl.zst --to ${origin} --speed 20 --shift now`;
   const time = new Date().toISOString();
-  $("welcome-curl").textContent = `curl -H 'content-type: application/json' ${origin}/ingest/falco -d '{"hostname":"demo","priority":"Notice",`
+  $("welcome-curl").textContent = `curl ${origin}/ingest/falco -H 'content-type: application/json' \\\n  -d '{"hostname":"demo","priority":"Notice",`
     + `"rule":"Example","source":"syscall","time":"${time}","output":"","output_fields":{"evt.type":"execve","container.id":"0123456789ab",`
     + `"container.name":"demo","proc.name":"sh","proc.cmdline":"sh -c id"}}'`;
   $("welcome-falco").textContent = `json_output: true\nhttp_output:\n  enabled: true\n  url: ${origin}/ingest/falco`;
@@ -363,7 +368,7 @@ async function readState() {
 function refreshTimes() {
   for (const item of $("alerts").children) {
     const alert = state.alerts.get(item.dataset.id);
-    if (alert) item.querySelector(".times").textContent = `${t.times(number(alert.count))}  ${ago(alert.last_seen)}`;
+    if (alert) item.querySelector(".ago").textContent = ago(alert.last_seen);
   }
 }
 
@@ -450,6 +455,7 @@ $("language").addEventListener("click", () => {
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) readState(); });
 
+if (location.hash) state.open.add(decodeURIComponent(location.hash.slice(1)));
 showAll();
 readState().then(readAlerts).then(listen);
 setInterval(readState, 2000);

@@ -34,6 +34,12 @@ pub struct ApiLimits {
     pub store_reads: usize,
     /// The longest a request may take until its answer begins.
     pub request_time: Duration,
+    /// The whole request head must have come within this time, and an idle connection may wait as
+    /// long for its next request: browsers and scrapers come back sooner, and a client that sends a
+    /// byte a second must not hold a connection.
+    pub head_time: Duration,
+    /// A client that takes nothing for this long is gone: two heartbeats of a stream.
+    pub stall_time: Duration,
     /// Bytes of a body as sent; unpacked it may be more, up to the ingest limits.
     pub body_bytes: usize,
     /// Nodes of one answer of a tree; deeper or later ones are left out, and counted where.
@@ -48,6 +54,8 @@ impl Default for ApiLimits {
             ingest_requests: 32,
             store_reads: 4,
             request_time: Duration::from_secs(10),
+            head_time: Duration::from_secs(30),
+            stall_time: Duration::from_mins(1),
             body_bytes: 16 << 20,
             tree_nodes: 20_000,
         }

@@ -17,6 +17,8 @@ type Kept = Option<(Instant, Arc<Value>)>;
 /// The newest answer for each window.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
+    /// Held by the request that makes a new answer; the others wait for it and take it.
+    making: [tokio::sync::Mutex<()>; Window::ALL.len()],
     kept: Mutex<[Kept; Window::ALL.len()]>,
 }
 
@@ -25,6 +27,11 @@ impl Cache {
         let kept = self.kept.lock();
         let (made, value) = kept[window as usize].as_ref()?;
         (made.elapsed() < FRESH).then(|| value.clone())
+    }
+
+    /// Makes the caller the one who makes the answer.
+    pub(crate) async fn make(&self, window: Window) -> tokio::sync::MutexGuard<'_, ()> {
+        self.making[window as usize].lock().await
     }
 
     pub(crate) fn put(&self, window: Window, value: Value) -> Arc<Value> {

@@ -142,7 +142,9 @@ async fn counted(State(state): State<Arc<AppState>>, request: Request, next: Nex
     let status = response.status().as_u16();
     let metrics = state.parts.exporter.metrics();
     metrics.http_requests.of(HttpStatus::of(status)).increment();
-    metrics.http_duration.observe(took);
+    if !route.starts_with("/api/stream") {
+        metrics.http_duration.observe(took);
+    }
     tracing::debug!(%method, route, status, took_us = took.as_micros() as u64, "answered");
     response
 }

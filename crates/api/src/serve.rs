@@ -20,12 +20,6 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 
-/// The whole request head must have come within this time, and an idle connection may wait as long
-/// for its next request: browsers and scrapers come back sooner, and a client that sends a byte a
-/// second must not hold a connection.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// A client that takes nothing for this long is gone: two heartbeats of a stream.
-const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
 /// What hyper may hold of one connection, each way; also the bound of a request head. A thousand
 /// clients that do not read hold 64 MiB.
 const CONNECTION_BUFFER: usize = 64 << 10;
@@ -110,9 +104,9 @@ async fn connection(stream: TcpStream, app: &App, mut stopped: watch::Receiver<(
     ));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .header_read_timeout(app.limits().head_time)
         .max_buf_size(CONNECTION_BUFFER)
-        .serve_connection(TokioIo::new(StallGuard::new(stream)), service);
+        .serve_connection(TokioIo::new(StallGuard::new(stream, app.limits().stall_time)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -127,15 +121,16 @@ async fn connection(stream: TcpStream, app: &App, mut stopped: watch::Receiver<(
     }
 }
 
-/// A stream whose writes fail when the other side takes nothing for [`WRITE_STALL_MAX`].
+/// A stream whose writes fail when the other side takes nothing for too long.
 struct StallGuard {
     stream: TcpStream,
+    patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl StallGuard {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+    fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, patience, stalled: None }
     }
 
     fn watch<T>(
@@ -148,7 +143,7 @@ impl StallGuard {
             return written;
         }
         let stalled = self.stalled.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL_MAX))
+            Box::pin(tokio::time::sleep_until(Instant::now() + self.patience))
         });
         match stalled.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),

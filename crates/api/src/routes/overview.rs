@@ -33,6 +33,10 @@ pub(crate) async fn overview(
     if let Some(kept) = state.overview.get(window) {
         return Ok(Json(&*kept).into_response());
     }
+    let _making = state.overview.make(window).await;
+    if let Some(kept) = state.overview.get(window) {
+        return Ok(Json(&*kept).into_response());
+    }
     let answer = state.blocking(move |parts| compute(parts, window)).await?;
     Ok(Json(&*state.overview.put(window, answer)).into_response())
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(shared: &Shared) {
     }
 }
 
-fn send_alerts(shared: &Shared) {
+pub(super) fn send_alerts(shared: &Shared) {
     let (alerts, dropped) = shared.inbox.lock().take_alerts();
     if alerts.is_empty() && !dropped {
         return;

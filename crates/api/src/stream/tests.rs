@@ -288,3 +288,81 @@ async fn a_full_inbox_drops_alerts_and_says_gap() {
     assert_eq!(kinds.iter().filter(|message| message["type"] == "alert").count(), 2);
     assert_eq!(hub.counters().alerts_dropped.load(Ordering::Relaxed), 3);
 }
+
+/// A waker that does nothing: the property looks at the ring itself.
+fn poll(client: &mut Subscription) -> Option<String> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match client.poll_next(&mut context) {
+        std::task::Poll::Ready(Some(frame)) => Some(String::from_utf8(frame.to_vec()).unwrap()),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish(bool),
+    Read(usize, usize),
+}
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    use proptest::prelude::*;
+    let step = prop_oneof![
+        any::<bool>().prop_map(Step::Publish),
+        (0..3_usize, 1..4_usize).prop_map(|(client, n)| Step::Read(client, n)),
+    ];
+    proptest::collection::vec(step, 0..200)
+}
+
+proptest::proptest! {
+    /// Whatever is published and whoever reads when: every client sees each message that it wants
+    /// once and in order, or is told that it missed it.
+    #[test]
+    fn every_message_is_seen_or_counted(steps in steps(), room in 1..8_usize) {
+        let hub = StreamHub::new("boot", StreamLimits { ring_messages: room, ..limits() });
+        let scopes = [
+            StreamScope::All,
+            StreamScope::Container(Arc::from(WEB.id)),
+            StreamScope::Identity(Arc::from(DB.identity)),
+        ];
+        let mut clients = scopes.map(|scope| {
+            (hub.subscribe(scope, StreamFilter::default(), None).unwrap(), 0_u64, 0_u64)
+        });
+        let mut published = [0_u64; 3];
+        let read = |(client, accounted, last): &mut (Subscription, u64, u64)| {
+            let Some(frame) = poll(client) else { return false };
+            let data = frame.lines().find_map(|line| line.strip_prefix("data: "));
+            let Some(data) = data else { return true };
+            let message: Value = serde_json::from_str(data).unwrap();
+            *accounted += match message["type"].as_str() {
+                Some("alert") => 1,
+                _ => message["payload"]["lagged"].as_u64().unwrap_or(0),
+            };
+            if let Some(id) = frame.lines().find_map(|line| line.strip_prefix("id: boot-")) {
+                let seq: u64 = id.parse().unwrap();
+                assert!(seq > *last || (seq == *last && message["type"] == "heartbeat"));
+                *last = seq;
+            }
+            true
+        };
+        for step in steps {
+            match step {
+                Step::Publish(web) => {
+                    let container = if web { WEB } else { DB };
+                    hub.publish_alert(alert(Priority::Error, Kind::NewFile), container);
+                    batcher::send_alerts(&hub.shared);
+                    published[0] += 1;
+                    published[if web { 1 } else { 2 }] += 1;
+                }
+                Step::Read(client, n) => {
+                    for _ in 0..n {
+                        read(&mut clients[client]);
+                    }
+                }
+            }
+        }
+        for (client, published) in clients.iter_mut().zip(published) {
+            while read(client) {}
+            proptest::prop_assert_eq!(client.1, published);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The gateway over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod client;
+mod ingest;
+mod limits;
+mod openapi;
+mod rest;
+mod sse;
+mod world;

@@ -1,0 +1,62 @@
+//! The document and the router say the same.
+
+use serde_json::Value;
+
+use crate::client::{get, request};
+use crate::world::{Setup, WEB, World};
+
+#[tokio::test]
+async fn every_documented_operation_exists_and_answers_as_documented() {
+    let world = World::start(Setup::default()).await;
+    world.fill();
+    let document = get(world.addr, "/api/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if path.starts_with("/api/stream") {
+            continue;
+        }
+        for (method, operation) in operations.as_object().unwrap() {
+            let target = path.replace("{id}", WEB);
+            let answer = request(world.addr, &method.to_uppercase(), &target, &[], b"").await;
+            let documented = operation["responses"].get(answer.status.to_string());
+            assert!(documented.is_some(), "{method} {path} answered {}", answer.status);
+            assert_ne!(answer.status, 405, "{method} {path}");
+            if answer.status >= 400 {
+                let kind = answer.json()["type"].clone();
+                assert_ne!(kind, "urn:hanabi:problem:no_route", "{method} {path}");
+            }
+            if answer.status == 200 && answer.header("content-type") == "application/json" {
+                required_fields(&document, operation, &answer.json(), path);
+            }
+        }
+    }
+}
+
+fn required_fields(document: &Value, operation: &Value, body: &Value, path: &str) {
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+    let schema = document.pointer(schema.as_str().unwrap().trim_start_matches('#')).unwrap();
+    for field in schema["required"].as_array().into_iter().flatten() {
+        assert!(body.get(field.as_str().unwrap()).is_some(), "{path} has no {field}");
+    }
+}
+
+#[tokio::test]
+async fn every_parameter_is_known_to_its_route() {
+    let world = World::start(Setup::default()).await;
+    world.fill();
+    let document = get(world.addr, "/api/openapi.json").await.json();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let Some(operation) = operations.get("get") else { continue };
+        for parameter in operation["parameters"].as_array().unwrap() {
+            if parameter["in"] != "query" {
+                continue;
+            }
+            // No parameter takes this value twice, and a route that does not know it says so.
+            let name = parameter["name"].as_str().unwrap();
+            let target = format!("{}?{name}=a&{name}=b", path.replace("{id}", "db"));
+            let answer = get(world.addr, &target).await;
+            assert_eq!(answer.status, 400, "{target}");
+            assert_eq!(answer.json()["type"], "urn:hanabi:problem:bad_parameter", "{target}");
+        }
+    }
+}
