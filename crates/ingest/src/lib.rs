@@ -15,6 +15,8 @@ mod input;
 mod intake;
 mod journal;
 mod lines;
+#[cfg(test)]
+mod measurements;
 pub mod player;
 mod stdin;
 

@@ -1,5 +1,8 @@
 //! Cutting a stream of bytes into batches of whole lines.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use crate::{Input, Progress};

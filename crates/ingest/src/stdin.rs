@@ -1,5 +1,8 @@
 //! Standard input as a source.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 
 use crate::lines::LineCutter;

@@ -31,7 +31,8 @@ pub(super) fn find_times(line: &[u8], fields: &mut Vec<Field>) {
                 if let Some(rank) = rank(depth, name)
                     && let Some(field) = time_behind(line, end, rank)
                 {
-                    at = field.end;
+                    // Behind the closing quote, if there is one.
+                    at = field.end + usize::from(line.get(field.end) == Some(&b'"'));
                     fields.push(field);
                 }
                 continue;
