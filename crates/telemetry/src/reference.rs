@@ -1,5 +1,6 @@
 //! The reference of all metrics, generated from the table.
 
+use crate::family::OTHER;
 use crate::table::{Unit, definitions};
 
 /// A Markdown table of all metrics, sorted by name.
@@ -14,10 +15,8 @@ pub fn reference() -> String {
                 definition.labels.iter().map(|label| format!("`{label}`")).collect();
             let labels = if labels.is_empty() { "–".to_string() } else { labels.join(", ") };
             let kind = definition.kind.as_str();
-            format!(
-                "| `{}` | {kind} | {unit} | {labels} | {} |\n",
-                definition.name, definition.help
-            )
+            let help = definition.help.replace(OTHER, &format!("`{OTHER}`"));
+            format!("| `{}` | {kind} | {unit} | {labels} | {help} |\n", definition.name)
         })
         .collect();
     rows.sort_unstable();
