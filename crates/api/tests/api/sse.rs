@@ -86,7 +86,7 @@ async fn a_client_that_does_not_read_is_told_and_harms_nobody() {
     let mut quick = Events::open(world.addr, "/api/stream", &[]).await;
     quick.next().await;
     // Enough to fill the stuck client's socket, and then the ring.
-    let raw = "x".repeat(20_000);
+    let raw = "x".repeat(60_000);
     let mut read = 0;
     for n in 0..600 {
         let alert = world::alert(&json!({ "id": n.to_string(), "rule": raw.as_str() }));
