@@ -8,9 +8,9 @@ use redb::{ReadOnlyTable, ReadTransaction};
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::{
-    ALERT_TEXT, ALERTS, AlertHead, INCIDENTS, IncidentHead, container_word, rule_word, state_word,
+    ALERT_TEXT, ALERTS, AlertHead, INCIDENTS, IncidentHead, container_word, read_all, rule_word,
+    state_word,
 };
-use crate::codec;
 use crate::cursor::Cursor;
 use crate::error::Fault;
 use crate::indexed::{EVERY, Indexed};
@@ -276,8 +276,7 @@ fn page_of<T: serde::de::DeserializeOwned>(
     hits: Hits,
     name: &str,
 ) -> Result<Page<T>, Fault> {
-    let bodies = tables.get_all(from, &hits.ids)?;
-    let items = bodies.iter().map(|body| codec::from_json(body)).collect::<Result<_, _>>()?;
+    let items = read_all(&tables.get_all(from, &hits.ids)?);
     let last = hits.last.filter(|_| hits.more);
     let next_cursor = last.map(|(time, id)| Cursor { time, tie: id.into_bytes() }.encode(name));
     Ok(Page { items, next_cursor })

@@ -1,10 +1,12 @@
 //! Alerts and incidents: put, found by id, and their place in the index.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use hanabi_detect::{Alert, AlertContainer, AlertSource, AlertState, Incident};
 use hanabi_event::{EventTime, Priority};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use serde::de::DeserializeOwned;
 
 use crate::codec::{self, Reader};
 use crate::error::Fault;
@@ -74,6 +76,7 @@ pub(crate) fn put_alerts(to: &WriteTransaction, alerts: &[Alert]) -> Result<(), 
     let mut writer = ALERTS.writer(to)?;
     let mut text = to.open_table(ALERT_TEXT)?;
     for alert in alerts {
+        let alert = &*with_finite_numbers(alert);
         let body = codec::to_json(alert)?;
         writer.put(&Entry {
             id: &alert.id,
@@ -101,6 +104,40 @@ pub(crate) fn put_incidents(to: &WriteTransaction, incidents: &[Incident]) -> Re
         writer.put(&Entry { id: &incident.id, time, words, head, body: &body })?;
     }
     Ok(())
+}
+
+/// JSON has no word for a number that is none, and an alert must not become unreadable by one.
+fn with_finite_numbers(alert: &Alert) -> Cow<'_, Alert> {
+    let parts = alert.score_parts.iter().map(|part| part.value);
+    let nearest = alert.nearest.iter().flat_map(|one| [one.similarity, one.threshold]);
+    if [alert.score].into_iter().chain(parts).chain(nearest).all(f64::is_finite) {
+        return Cow::Borrowed(alert);
+    }
+    let mut alert = alert.clone();
+    tracing::error!(id = alert.id, "alert with a score that is no number, stored as 0");
+    let parts = alert.score_parts.iter_mut().map(|part| &mut part.value);
+    let nearest = alert.nearest.iter_mut();
+    let nearest = nearest.flat_map(|one| [&mut one.similarity, &mut one.threshold]);
+    for number in [&mut alert.score].into_iter().chain(parts).chain(nearest) {
+        if !number.is_finite() {
+            *number = 0.0;
+        }
+    }
+    Cow::Owned(alert)
+}
+
+/// Bodies as what they are. One that cannot be read, written by a version that knew other fields,
+/// is left out and reported: it must not keep the others from being seen, or the service from
+/// starting. It stays where it is, and a check names it.
+pub(crate) fn read_all<T: DeserializeOwned>(bodies: &[Vec<u8>]) -> Vec<T> {
+    let read = |body: &Vec<u8>| match serde_json::from_slice(body) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(%error, "stored alert or incident left out: it cannot be read");
+            None
+        }
+    };
+    bodies.iter().filter_map(read).collect()
 }
 
 fn prune(to: &WriteTransaction, before: EventTime) -> Result<u64, Fault> {

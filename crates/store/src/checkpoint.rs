@@ -5,7 +5,7 @@ use hanabi_event::EventTime;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::alerts::{
-    ALERTS, AlertHead, INCIDENTS, is_closed, put_alerts, put_incidents, state_word,
+    ALERTS, AlertHead, INCIDENTS, is_closed, put_alerts, put_incidents, read_all, state_word,
 };
 use crate::codec;
 use crate::error::Fault;
@@ -185,8 +185,7 @@ fn restore_alerts(from: &ReadTransaction, age: EventTime) -> Result<Vec<Alert>, 
         })?;
     }
     ids.sort_unstable();
-    let bodies = ALERTS.get_all(from, &ids)?;
-    bodies.iter().map(|body| codec::from_json(body)).collect()
+    Ok(read_all(&ALERTS.get_all(from, &ids)?))
 }
 
 fn restore_incidents(from: &ReadTransaction, age: EventTime) -> Result<Vec<Incident>, Fault> {
@@ -197,8 +196,7 @@ fn restore_incidents(from: &ReadTransaction, age: EventTime) -> Result<Vec<Incid
         Ok(true)
     })?;
     ids.sort_unstable();
-    let bodies = INCIDENTS.get_all(from, &ids)?;
-    bodies.iter().map(|body| codec::from_json(body)).collect()
+    Ok(read_all(&INCIDENTS.get_all(from, &ids)?))
 }
 
 fn newest(from: &ReadTransaction, tables: &Indexed) -> Result<u64, Fault> {

@@ -1,18 +1,55 @@
 //! Bytes of stored values: a version, a length, a zstd frame.
 
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
+
 use crate::error::Fault;
 
 /// zstd's level: 1 is the fastest that still halves JSON several times over.
-pub(crate) const LEVEL: i32 = 1;
+const LEVEL: i32 = 1;
 
 const PACKED: u8 = 1;
 /// No stored value may claim more than this when unpacked: 1 GiB, a hundred times the largest
 /// profile, so that a damaged length cannot ask for all memory.
 const MAX_UNPACKED: usize = 1 << 30;
 
+thread_local! {
+    // A new context costs more than most of what is packed with it.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// A zstd frame of the bytes.
+pub(crate) fn compress(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    let packed = PACKER.with_borrow_mut(|packer| {
+        if packer.is_none() {
+            *packer = Some(Compressor::new(LEVEL)?);
+        }
+        packer.as_mut().map_or_else(|| Ok(Vec::new()), |packer| packer.compress(bytes))
+    });
+    packed.map_err(Fault::damaged)
+}
+
+/// The bytes of a zstd frame, which must be exactly `length`.
+pub(crate) fn decompress(frame: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
+    let bytes = UNPACKER.with_borrow_mut(|unpacker| {
+        if unpacker.is_none() {
+            *unpacker = Some(Decompressor::new()?);
+        }
+        let unpacker = unpacker.as_mut();
+        unpacker.map_or_else(|| Ok(Vec::new()), |unpacker| unpacker.decompress(frame, length))
+    });
+    let bytes = bytes.map_err(Fault::damaged)?;
+    if bytes.len() != length {
+        return Err(Fault::Damaged(format!("{} bytes instead of {length}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
 /// Packs bytes as version, length and zstd frame, appended to `out`.
 pub(crate) fn pack_into(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Fault> {
-    let frame = zstd::bulk::compress(bytes, LEVEL).map_err(Fault::damaged)?;
+    let frame = compress(bytes)?;
     out.reserve(frame.len() + 5);
     out.push(PACKED);
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -36,11 +73,7 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Fault> {
     if length > MAX_UNPACKED {
         return Err(Fault::Damaged(format!("a value of {length} bytes")));
     }
-    let bytes = zstd::bulk::decompress(reader.rest(), length).map_err(Fault::damaged)?;
-    if bytes.len() != length {
-        return Err(Fault::Damaged(format!("{} bytes instead of {length}", bytes.len())));
-    }
-    Ok(bytes)
+    decompress(reader.rest(), length)
 }
 
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {

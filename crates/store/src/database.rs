@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 use crate::StoreError;
+use crate::directory::patiently;
 use crate::error::Fault;
 
 pub(crate) struct Db {
@@ -157,7 +158,10 @@ impl Db {
 
 fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
     const OPERATION: &str = "open the database";
-    let open = || Builder::new().set_cache_size(cache_bytes).create(path);
+    let open = || {
+        let open = || Builder::new().set_cache_size(cache_bytes).create(path);
+        patiently(open, |done| matches!(done, Err(redb::DatabaseError::DatabaseAlreadyOpen)))
+    };
     // The database trusts its own file and panics on some of what others can do to it.
     let opened = catch_unwind(AssertUnwindSafe(open))
         .map_err(|_| StoreError::damaged(OPERATION, path, "its pages contradict each other"))?;

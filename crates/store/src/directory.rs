@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::StoreError;
 
@@ -107,6 +108,20 @@ fn read_format(dir: &Path) -> Result<Option<u32>, StoreError> {
     Ok(Some(found))
 }
 
+/// Tries again, for a fifth of a second, what is refused because another holds a lock: a process
+/// that is about to end, or one that was forked off and has not begun its own program yet.
+pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> T, held: impl Fn(&T) -> bool) -> T {
+    let mut done = attempt();
+    for _ in 0..20 {
+        if !held(&done) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        done = attempt();
+    }
+    done
+}
+
 fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
     let mut file = OpenOptions::new()
@@ -117,7 +132,9 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(|source| StoreError::io("open", &path, source))?;
-    match file.try_lock() {
+    let locked =
+        patiently(|| file.try_lock(), |done| matches!(done, Err(TryLockError::WouldBlock)));
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

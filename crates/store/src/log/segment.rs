@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::buffer::{Buffer, Span};
 use super::names::{ContainerNames, Interner};
 use super::row::{self, RowKey};
-use crate::codec::{LEVEL, Reader, put_bytes};
+use crate::codec::{self, Reader, put_bytes};
 use crate::error::Fault;
 use crate::{StoreError, directory};
 
@@ -51,12 +51,7 @@ impl BlockInfo {
         if crc32fast::hash(&packed) != self.crc {
             return Err(Fault::damaged(format!("the block at {} is damaged", self.offset)));
         }
-        let rows = zstd::bulk::decompress(&packed, self.unpacked as usize);
-        let rows = rows.map_err(Fault::damaged)?;
-        if rows.len() != self.unpacked as usize {
-            return Err(Fault::damaged(format!("the block at {} is short", self.offset)));
-        }
-        Ok(rows)
+        codec::decompress(&packed, self.unpacked as usize)
     }
 }
 
@@ -293,7 +288,7 @@ impl Builder {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let packed = zstd::bulk::compress(&self.rows, LEVEL).map_err(Fault::damaged)?;
+        let packed = codec::compress(&self.rows)?;
         let open = std::mem::take(&mut self.open);
         self.blocks.push(BlockInfo {
             offset: self.file.len() as u64,

@@ -1,0 +1,9 @@
+//! The store and the event log from outside.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+mod full;
+mod kill;
+mod log;
+mod model;
+mod store;
