@@ -22,7 +22,7 @@ use serde::de::{Deserializer, Visitor};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The size in which the service reads its input.
-const BLOCK: usize = 2 << 20;
+const BLOCK: usize = 1 << 20;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -93,7 +93,7 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// Spans are half as wide as an offset of 2 GiB; what does not fit is refused.
+    /// Offsets in spans have 31 bits; half of that leaves room for what unescaping a line adds.
     const MAX_OFFSET: usize = 1 << 30;
 
     /// Decodes the line between two offsets.

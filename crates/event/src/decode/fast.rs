@@ -5,7 +5,7 @@
 //! value only the end is searched for. Everything unexpected (blanks between tokens, nesting,
 //! fractions, a key twice) is left to the slow reader.
 
-#![expect(clippy::inline_always, reason = "calls per key cost a tenth of the speed, measured")]
+#![expect(clippy::inline_always, reason = "small steps that run for every key of every line")]
 
 use super::escape;
 use super::fields::{Fields, Key, Value};
@@ -31,7 +31,6 @@ impl Order {
         for (key, next) in next.iter_mut().enumerate().take(Key::COUNT) {
             *next = key as u8 + 1;
         }
-        next[Self::INNER as usize] = Key::FIRST_INNER as u8;
         Self { next }
     }
 
@@ -74,26 +73,10 @@ impl<'a> Reader<'a> {
         mut rest: &'a [u8],
         mut seen: u64,
     ) -> Option<(&'a [u8], u64)> {
-        if *rest.first()? != b'{' {
-            return None;
-        }
         let mut previous = if INNER { Order::INNER } else { Order::TOP };
-        // The first key has a brace before it, the others have the comma of their pattern.
-        let mut separator = &Pattern::ANY_SEPARATOR;
+        let mut key;
+        (key, rest) = self.other_key::<INNER>(rest.strip_prefix(b"{")?, previous)?;
         loop {
-            let mut key = self.order.after(previous);
-            if let Some(after) = PATTERNS[key as usize % SLOTS].strip(rest, separator) {
-                rest = after;
-            } else {
-                match *rest.first()? {
-                    b',' => {}
-                    b'{' if separator[0] != u64::MAX => {}
-                    b'}' if separator[0] == u64::MAX => return Some((&rest[1..], seen)),
-                    _ => return None,
-                }
-                (key, rest) = self.other_key::<INNER>(&rest[1..], previous)?;
-            }
-            separator = &Pattern::COMMA;
             let bit = 1 << (u32::from(key) % u64::BITS);
             if seen & bit & !(1 << Fields::UNKNOWN) != 0 {
                 return None;
@@ -106,6 +89,16 @@ impl<'a> Reader<'a> {
                 (rest, seen) = self.inner_members(rest, seen)?;
             } else {
                 rest = self.value(key, rest)?;
+            }
+            key = self.order.after(previous);
+            if let Some(after) = PATTERNS[key as usize % SLOTS].strip(rest) {
+                rest = after;
+                continue;
+            }
+            match rest.split_first()? {
+                (b',', after) => (key, rest) = self.other_key::<INNER>(after, previous)?,
+                (b'}', after) => return Some((after, seen)),
+                _ => return None,
             }
         }
     }
@@ -247,11 +240,6 @@ static PATTERNS: [Pattern; SLOTS] = {
 };
 
 impl Pattern {
-    /// The byte before the key is compared, too.
-    const COMMA: [u64; 4] = [u64::MAX; 4];
-    /// The byte before the key may be any.
-    const ANY_SEPARATOR: [u64; 4] = [!0xff, u64::MAX, u64::MAX, u64::MAX];
-
     const fn new(name: &[u8]) -> Self {
         let length = name.len() + 4;
         let (mut words, mut masks) = ([0; 4], [0; 4]);
@@ -273,12 +261,12 @@ impl Pattern {
 
     /// What follows this key; `None` when the text begins otherwise, or is shorter than 32 bytes.
     #[inline(always)]
-    fn strip<'a>(&self, text: &'a [u8], separator: &[u64; 4]) -> Option<&'a [u8]> {
+    fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let (chunks, _) = text.first_chunk::<32>()?.as_chunks::<8>();
         let mut difference = 0;
         for n in 0..4 {
             let word = u64::from_le_bytes(chunks[n]);
-            difference |= (word ^ self.words[n]) & self.masks[n] & separator[n];
+            difference |= (word ^ self.words[n]) & self.masks[n];
         }
         if difference == 0 { text.get(self.length..) } else { None }
     }
