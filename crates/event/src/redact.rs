@@ -62,7 +62,7 @@ impl Redactor {
         Cow::Owned(masked)
     }
 
-    /// Bounds the cost; two are nearly always enough.
+    /// Bounds the cost; one or two are nearly always enough.
     const MAX_PASSES: usize = 6;
 
     fn mask_once(&self, program: &str, text: &str) -> Option<String> {

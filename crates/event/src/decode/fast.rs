@@ -264,9 +264,8 @@ impl Pattern {
     fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let (chunks, _) = text.first_chunk::<32>()?.as_chunks::<8>();
         let mut difference = 0;
-        for n in 0..4 {
-            let word = u64::from_le_bytes(chunks[n]);
-            difference |= (word ^ self.words[n]) & self.masks[n];
+        for ((chunk, word), mask) in chunks.iter().zip(&self.words).zip(&self.masks) {
+            difference |= (u64::from_le_bytes(*chunk) ^ word) & mask;
         }
         if difference == 0 { text.get(self.length..) } else { None }
     }
