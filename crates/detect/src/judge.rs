@@ -297,15 +297,8 @@ fn program_name(profile: &Profile, program: NodeId) -> String {
     profile.info(program).map(|i| format!("{} {}", i.name, i.executable)).unwrap_or_default()
 }
 
-fn new_access(
-    profile: &Profile,
-    program: NodeId,
-    case: &Case<'_>,
-    leaf: NodeId,
-    steps: &Steps,
-) -> Option<Finding> {
-    let access = case.behaviour.access;
-    let known = profile.tree.node(leaf).access;
+/// What a program that used a path in these ways may do with it without telling anything new.
+pub(crate) fn covered_by(known: Access) -> Access {
     // Writing covers truncation and reading what was written, looking is covered by any use.
     let mut covered = known | Access::STAT | Access::LIST | Access::REFUSED;
     if known.intersects(Access::WRITE | Access::CREATE | Access::RENAME) {
@@ -315,7 +308,19 @@ fn new_access(
     if known.intersects(Access::DELETE | Access::RENAME) {
         covered |= Access::DELETE | Access::RENAME | Access::CREATE;
     }
-    let fresh = access.difference(covered);
+    covered
+}
+
+fn new_access(
+    profile: &Profile,
+    program: NodeId,
+    case: &Case<'_>,
+    leaf: NodeId,
+    steps: &Steps,
+) -> Option<Finding> {
+    let access = case.behaviour.access;
+    let known = profile.tree.node(leaf).access;
+    let fresh = access.difference(covered_by(known));
     if fresh.is_empty()
         || profile.tree.node(leaf).kind() == NodeKind::Parent
         || !matches!(case.behaviour.object, Object::File(_) | Object::Pair(..))
@@ -508,7 +513,12 @@ impl Miss<'_> {
             || full.starts_with("/dev/shm/"))
             && last.contains('<');
         let accounts = matches!(full.as_str(), "/etc/passwd" | "/etc/group");
-        let score = score::file(access, shared, temporary, stable, accounts);
+        let other_user = self.known_as_other_user(info, access);
+        let score = score::file(access, shared, temporary, stable, accounts).when(
+            other_user,
+            "known_as_other_user",
+            -0.30,
+        );
         let kind = if kind == NodeKind::File && self.step + 1 == total {
             Kind::NewFile
         } else {
@@ -538,6 +548,26 @@ impl Miss<'_> {
             Flow::Listen => hanabi_profile::peer::port_token(service.port),
         };
         Some((deviation, format!("{name} {} {end}", flow.word()), score))
+    }
+
+    /// The program alters other files of this very directory.
+    fn alters_here(&self) -> bool {
+        let tree = &self.profile.tree;
+        tree.children(self.parent).any(|c| {
+            tree.node(c).kind() == NodeKind::File
+                && tree.node(c).access.intersects(Access::ALTERING)
+        })
+    }
+
+    /// The same program has this path and access as another user: a server's master, its workers.
+    fn known_as_other_user(&self, own: &hanabi_profile::ProgramInfo, access: Access) -> bool {
+        self.profile.programs().any(|(other, info)| {
+            other != self.program
+                && info.name == own.name
+                && info.executable == own.executable
+                && matches!(self.profile.find(other, self.steps), Found::Known(leaf)
+                    if covered_by(self.profile.tree.node(leaf).access).contains(access))
+        })
     }
 
     /// Another program of the profile has this very path.

@@ -82,6 +82,8 @@ pub struct Ledger {
     changed: BTreeSet<String>,
     #[serde(skip)]
     changed_incidents: BTreeSet<usize>,
+    #[serde(skip)]
+    news: bool,
     /// Findings that had to share the overflow alert.
     pub overflowed: u64,
 }
@@ -104,11 +106,13 @@ impl Ledger {
         if new {
             let alert = open(identity, &fingerprint, finding, place, priority);
             self.alerts.insert(fingerprint.clone(), alert);
+            self.news = true;
         } else if let Some(alert) = self.alerts.get_mut(&fingerprint) {
             if finding.score > alert.score {
                 alert.score = finding.score;
                 alert.score_parts = finding.parts;
             }
+            self.news |= priority > alert.priority;
             alert.priority = alert.priority.max(priority);
         }
         self.occurred(&fingerprint, place, priority);
@@ -127,6 +131,7 @@ impl Ledger {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         if score > alert.score {
             alert.score = score;
+            self.news |= priority_of(score) > alert.priority;
             alert.priority = alert.priority.max(priority_of(score));
             alert
                 .score_parts
@@ -244,10 +249,16 @@ impl Ledger {
     pub fn take_changed(&mut self) -> (Vec<Alert>, Vec<Incident>) {
         let changed = std::mem::take(&mut self.changed);
         let incidents = std::mem::take(&mut self.changed_incidents);
+        self.news = false;
         (
             changed.iter().filter_map(|f| self.alerts.get(f)).cloned().collect(),
             incidents.iter().filter_map(|i| self.incidents.get(*i)).cloned().collect(),
         )
+    }
+
+    /// True when an alert was opened or its priority rose since the last [`Ledger::take_changed`].
+    pub fn has_news(&self) -> bool {
+        self.news
     }
 
     /// True when something changed since the last [`Ledger::take_changed`].

@@ -13,7 +13,7 @@
 //! | new incoming class or port | 0.40 |
 //! | new listening port | 0.60, -0.15 when the kernel chose the port |
 //! | file read | 0.20 + 0.15 · (1 - shared path) |
-//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name |
+//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service |
 //! | new access to a known file | 0.15, +0.20 when it alters |
 //! | new call | 0.20 |
 //! | stable service | +0.10 for files and peers: it serves connections, was active in 60 seconds, and its part of the tree has not grown for 60 |
@@ -112,6 +112,7 @@ pub fn file(access: Access, shared: f64, temporary: bool, stable: bool, accounts
         Score::base("file_altered", 0.30)
             .plus("distance", 0.25 * (1.0 - shared))
             .when(temporary, "temporary_name", -0.15)
+            .when(!stable, "not_a_stable_service", -0.15)
             .when(stable, "stable_service", 0.10)
     } else {
         Score::base("file_read", 0.20)

@@ -111,7 +111,16 @@ pub struct Shard {
     /// What its lines became.
     pub counts: Counts,
     #[serde(skip)]
-    dirty: Vec<bool>,
+    dirty: Vec<Marks>,
+    #[serde(skip)]
+    touched: Vec<usize>,
+}
+
+/// What has been looked at since a watch last changed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    dirty: bool,
+    touched: bool,
 }
 
 impl Shard {
@@ -126,7 +135,9 @@ impl Shard {
     ) {
         for item in items {
             match item {
-                Item::Open { identity, now } => self.watches.push(Watch::new(&identity, now)),
+                Item::Open { identity, now } => {
+                    self.watches.push(Watch::new(&identity, now, settings))
+                }
                 Item::Record { slot, record, host, watermark } => {
                     self.release(host, watermark, settings, observer);
                     if let Some(found) = block.records().get(record as usize) {
@@ -149,10 +160,16 @@ impl Shard {
                         self.line(slot, host, &event, || line.clone(), settings, observer);
                     }
                 }
-                Item::Loss { now } => self.watches.iter_mut().for_each(|w| w.profile.lossy(now)),
+                Item::Loss { now } => {
+                    for slot in 0..self.watches.len() {
+                        self.watches[slot].profile.lossy(now);
+                        self.mark(slot as u32);
+                    }
+                }
                 Item::Rename { slot, identity } => {
                     if let Some(watch) = self.watches.get_mut(slot as usize) {
                         watch.profile.identity = identity;
+                        self.mark(slot);
                     }
                 }
             }
@@ -185,12 +202,18 @@ impl Shard {
         self.mark(slot);
     }
 
-    fn mark(&mut self, slot: u32) {
+    /// Notes that a watch has changed, also by somebody who changed it from outside.
+    pub fn mark(&mut self, slot: u32) {
         let slot = slot as usize;
         if self.dirty.len() <= slot {
-            self.dirty.resize(slot + 1, false);
+            self.dirty.resize(slot + 1, Marks::default());
         }
-        self.dirty[slot] = true;
+        let marks = &mut self.dirty[slot];
+        marks.dirty = true;
+        if !marks.touched {
+            marks.touched = true;
+            self.touched.push(slot);
+        }
     }
 
     /// Decides the held lines whose time is over.
@@ -261,12 +284,27 @@ impl Shard {
         &mut self.watches
     }
 
-    /// The slots that have had events since the last call.
+    /// The slots that have changed since the last call: what is to be stored.
     pub fn take_dirty(&mut self) -> Vec<usize> {
-        let slots =
-            self.dirty.iter().enumerate().filter(|(_, d)| **d).map(|(slot, _)| slot).collect();
-        self.dirty.clear();
+        let mut slots = Vec::new();
+        for (slot, marks) in self.dirty.iter_mut().enumerate() {
+            if std::mem::take(&mut marks.dirty) {
+                slots.push(slot);
+            }
+        }
         slots
+    }
+
+    /// The slots that have changed since the last call, moved into `slots`: what is to be shown.
+    /// Costs nothing when nothing has changed.
+    pub fn take_touched(&mut self, slots: &mut Vec<usize>) {
+        slots.clear();
+        slots.append(&mut self.touched);
+        for slot in slots.iter() {
+            if let Some(marks) = self.dirty.get_mut(*slot) {
+                marks.touched = false;
+            }
+        }
     }
 
     /// Takes a stored shard apart for storing: everything but the watches.
@@ -277,7 +315,7 @@ impl Shard {
     /// Puts a stored shard together again.
     pub fn restore(watches: Vec<Watch>, rest: ShardRest) -> Self {
         let mut shard =
-            Self { watches, held: rest.held.into(), counts: rest.counts, dirty: Vec::new() };
+            Self { watches, held: rest.held.into(), counts: rest.counts, ..Self::default() };
         for watch in &mut shard.watches {
             watch.restore();
         }

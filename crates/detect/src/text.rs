@@ -1,5 +1,7 @@
 //! Text from events, made safe to keep and to show.
 
+use hanabi_event::redact::{Redactor, mask_secrets};
+
 /// The beginning of a text, at most `limit` bytes, cut between characters.
 pub(crate) fn bounded(text: &str, limit: usize) -> String {
     if text.len() <= limit {
@@ -16,10 +18,10 @@ pub(crate) fn bounded(text: &str, limit: usize) -> String {
 
 /// The same with secrets masked.
 pub(crate) fn shown(text: &str, limit: usize) -> String {
-    bounded(text, limit)
+    bounded(&mask_secrets(text), limit)
 }
 
-/// The event as alerts keep it.
+/// The event as alerts keep it: Falco's shape, redacted.
 pub(crate) fn sample(event: &hanabi_event::Event<'_>) -> serde_json::Value {
-    serde_json::json!({"time": hanabi_event::time::format_time(event.time), "evt.type": event.call})
+    event.to_json(&Redactor::default())
 }

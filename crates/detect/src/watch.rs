@@ -73,9 +73,9 @@ pub struct Watch {
 
 impl Watch {
     /// Begins with the first event at `now`.
-    pub fn new(identity: &str, now: EventTime) -> Self {
+    pub fn new(identity: &str, now: EventTime, settings: &Settings) -> Self {
         Self {
-            profile: Profile::new(identity, now),
+            profile: Profile::new(identity, now, settings.learn.warmup),
             instances: BTreeMap::new(),
             ledger: Ledger::default(),
             quarantine: BTreeMap::new(),
@@ -337,7 +337,8 @@ impl Watch {
         judge::paths(case, &mut buffer);
         let news = buffer.iter().any(|steps| match self.profile.find(program, steps) {
             hanabi_profile::Found::Known(leaf) => {
-                !self.profile.tree.node(leaf).access.contains(case.behaviour.access)
+                !judge::covered_by(self.profile.tree.node(leaf).access)
+                    .contains(case.behaviour.access)
             }
             hanabi_profile::Found::Missing { .. } => !case.behaviour.follows,
         });
@@ -356,11 +357,7 @@ impl Watch {
         let rules = settings.danger.matches(case.event, &case.behaviour, context);
         let Some((rule, further)) = worst(&rules) else { return false };
         let finding = judge::danger(case, rule, &further);
-        let fingerprint = Ledger::fingerprint(
-            &self.profile.identity,
-            &finding.rule,
-            &format!("{} {}", finding.subject, finding.path.raw),
-        );
+        let fingerprint = own_work_key(case, &finding);
         let slot = case.event.time / hanabi_event::SECOND;
         if self.quarantine.len() < MAX_QUARANTINE || self.quarantine.contains_key(&fingerprint) {
             let item = self.quarantine.entry(fingerprint).or_insert_with(|| Quarantined {
@@ -383,13 +380,8 @@ impl Watch {
     }
 
     /// True when this dangerous behaviour was seen to be the container's own work.
-    fn is_own_work(&self, finding: &Finding) -> bool {
-        let fingerprint = Ledger::fingerprint(
-            &self.profile.identity,
-            &finding.rule,
-            &format!("{} {}", finding.subject, finding.path.raw),
-        );
-        self.quarantine.get(&fingerprint).is_some_and(|item| item.accepted)
+    fn is_own_work(&self, case: &Case<'_>, finding: &Finding) -> bool {
+        self.quarantine.get(&own_work_key(case, finding)).is_some_and(|item| item.accepted)
     }
 
     fn context(&self, instance: &Instance, case: &Case<'_>) -> Context {
@@ -483,7 +475,7 @@ impl Watch {
         let rules = settings.danger.matches(case.event, &case.behaviour, context);
         let Some((rule, further)) = worst(&rules) else { return false };
         let finding = judge::danger(case, rule, &further);
-        if self.is_own_work(&finding) {
+        if self.is_own_work(case, &finding) {
             return false;
         }
         self.profile.deviations += 1;
@@ -689,6 +681,16 @@ fn place<'a>(instance: &'a Instance, event: &Event<'_>, profile: &Profile) -> Pl
         lineage: instance.processes.lineage(event),
         sample: text::sample(event),
     }
+}
+
+/// What makes dangerous behaviour the same again: the rule, the executable, and what it was done
+/// to. The name is left out, since wrappers run one executable under many names.
+fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
+    let object = match &case.behaviour.object {
+        Object::Start => hanabi_profile::behaviour::start_arguments(case.event).join(" "),
+        _ => judge::object_token(case),
+    };
+    Ledger::fingerprint(&finding.rule, case.event.process.executable, &object)
 }
 
 fn worst<'r>(

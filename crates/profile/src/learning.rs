@@ -1,11 +1,13 @@
 //! When learning may end.
 //!
-//! The sampling unit is a one-second slot of event time in which a branch was active: events come in
-//! bursts and are not independent, seconds nearly are. With Q1 paths seen in exactly one slot and m
-//! the sum of slot incidences, Good–Turing on incidences estimates the mass of what has not been
-//! seen as Q1/m. The bound used here adds two standard deviations of a Poisson count of such paths,
-//! `(Q1 + 2·sqrt(Q1 + 1)) / m`: a heuristic that is generous with few observations, not a
-//! confidence interval.
+//! The sampling unit is an *activity*: one program in one second of event time. Events come in
+//! bursts and are not independent; what one program does within a second is one story, and a start
+//! that reads sixty new files is one piece of news, not sixty. Activities of the warm-up are left
+//! out: a container's start is no sample of its work, and its paths are known but never come back.
+//! With m activities since, Q1 of which hold a path that was seen in no other second, Good–Turing
+//! on incidences estimates the mass of what has not been seen as Q1/m. The bound used here adds one
+//! standard deviation of a Poisson count, `(Q1 + sqrt(Q1 + 1)) / m`: a heuristic that is generous
+//! with few observations, not a confidence interval.
 
 use hanabi_event::{EventTime, SECOND};
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,7 @@ pub const QUIET: EventTime = 60 * SECOND;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LearningState {
     started: EventTime,
+    steady_from: EventTime,
     window: EventTime,
     /// New nodes in each of the last 60 seconds, by second modulo 60.
     growth: Vec<u32>,
@@ -59,9 +62,10 @@ pub(crate) struct LearningState {
 }
 
 impl LearningState {
-    pub(crate) fn new(now: EventTime) -> Self {
+    pub(crate) fn new(now: EventTime, warmup: EventTime) -> Self {
         Self {
             started: now,
+            steady_from: now + warmup,
             window: now / SECOND,
             growth: vec![0; 60],
             growth_at: now / SECOND,
@@ -69,6 +73,11 @@ impl LearningState {
             ended: None,
             partial: false,
         }
+    }
+
+    /// Since when activities count as evidence.
+    pub(crate) fn steady_from(&self) -> EventTime {
+        self.steady_from
     }
 
     pub(crate) fn grew(&mut self, now: EventTime) {
@@ -104,28 +113,35 @@ impl LearningState {
         Some(self.window * SECOND)
     }
 
+    /// The phase at the end of a window. `evidence` is asked for only when everything else is met.
     pub(crate) fn phase_at(
         &mut self,
         now: EventTime,
         rules: &LearnRules,
-        branches: &[Incidences; 3],
+        evidence: impl FnOnce(EventTime) -> [Incidences; 3],
     ) -> Phase {
         self.slide(now / SECOND);
         let age = now.saturating_sub(self.started);
         if age < rules.warmup {
             return Phase::Warmup;
         }
-        let waiting = self.waiting_for(now, rules, branches);
+        let lossy = self.is_lossy(now);
+        let quiet = age >= rules.min_time && self.new_nodes() == 0 && !lossy;
+        let waiting = if quiet || age >= rules.max_time {
+            self.waiting_for(now, rules, &evidence(self.steady_from))
+        } else {
+            vec!["new_nodes".to_owned()]
+        };
         if waiting.is_empty() || age >= rules.max_time {
             self.partial = !waiting.is_empty();
             self.ended = Some(now);
             return Phase::Detecting;
         }
-        if self.last_loss.is_some_and(|at| now.saturating_sub(at) < QUIET) {
-            Phase::Degraded
-        } else {
-            Phase::Learning
-        }
+        if lossy { Phase::Degraded } else { Phase::Learning }
+    }
+
+    fn is_lossy(&self, now: EventTime) -> bool {
+        self.last_loss.is_some_and(|at| now.saturating_sub(at) < QUIET)
     }
 
     fn waiting_for(
@@ -143,14 +159,14 @@ impl LearningState {
             waiting.push("min_events".to_owned());
         }
         for (name, branch) in BRANCHES.iter().zip(branches) {
-            if branch.paths > 0 && unseen(branch) >= rules.novelty {
+            if branch.sum > 0 && unseen(branch) >= rules.novelty {
                 waiting.push(format!("novelty:{name}"));
             }
         }
         if self.new_nodes() >= 1 {
             waiting.push("new_nodes".to_owned());
         }
-        if self.last_loss.is_some_and(|at| now.saturating_sub(at) < QUIET) {
+        if self.is_lossy(now) {
             waiting.push("lossy".to_owned());
         }
         waiting
@@ -191,7 +207,7 @@ impl LearningState {
         let mut shares = vec![(age / rules.min_time.max(1) as f64).min(1.0)];
         let events: u64 = branches.iter().map(|b| b.events).sum();
         shares.push((events as f64 / rules.min_events.max(1) as f64).min(1.0));
-        for branch in branches.iter().filter(|b| b.paths > 0) {
+        for branch in branches.iter().filter(|b| b.sum > 0) {
             shares.push((rules.novelty / unseen(branch)).min(1.0));
         }
         shares.push(1.0 / f64::from(1 + self.new_nodes()).sqrt());
@@ -213,7 +229,7 @@ pub fn unseen(branch: &Incidences) -> f64 {
         return 1.0;
     }
     let once = branch.once as f64;
-    ((once + 2.0 * (once + 1.0).sqrt()) / branch.sum as f64).min(1.0)
+    ((once + (once + 1.0).sqrt()) / branch.sum as f64).min(1.0)
 }
 
 #[cfg(test)]
@@ -230,8 +246,8 @@ mod tests {
     #[test]
     fn the_bound_shrinks_with_evidence() {
         assert!((unseen(&Incidences::default()) - 1.0).abs() < f64::EPSILON);
-        assert!(unseen(&branch(5, 100)) > 0.05);
-        assert!(unseen(&branch(0, 1_000)) < 0.003);
+        assert!(unseen(&branch(5, 100)) > 0.07);
+        assert!(unseen(&branch(0, 1_000)) < 0.002);
         assert!(unseen(&branch(2, 1_000)) > unseen(&branch(1, 1_000)));
     }
 
@@ -240,23 +256,23 @@ mod tests {
         let rules = LearnRules::default();
         let good = [branch(0, 1_000), branch(0, 1_000), Incidences::default()];
         let poor = [branch(30, 100), branch(0, 1_000), Incidences::default()];
-        let mut state = LearningState::new(0);
-        assert_eq!(state.phase_at(10 * SECOND, &rules, &good), Phase::Warmup);
-        assert_eq!(state.phase_at(60 * SECOND, &rules, &good), Phase::Learning);
-        assert_eq!(state.phase_at(300 * SECOND, &rules, &poor), Phase::Learning);
+        let mut state = LearningState::new(0, rules.warmup);
+        assert_eq!(state.phase_at(10 * SECOND, &rules, |_| good), Phase::Warmup);
+        assert_eq!(state.phase_at(60 * SECOND, &rules, |_| good), Phase::Learning);
+        assert_eq!(state.phase_at(300 * SECOND, &rules, |_| poor), Phase::Learning);
         state.grew(290 * SECOND);
-        assert_eq!(state.phase_at(300 * SECOND, &rules, &good), Phase::Learning);
+        assert_eq!(state.phase_at(300 * SECOND, &rules, |_| good), Phase::Learning);
         state.lossy(345 * SECOND);
-        assert_eq!(state.phase_at(360 * SECOND, &rules, &good), Phase::Degraded);
-        assert_eq!(state.phase_at(420 * SECOND, &rules, &good), Phase::Detecting);
-        let mut slow = LearningState::new(0);
-        assert_eq!(slow.phase_at(25 * 3_600 * SECOND, &rules, &poor), Phase::Detecting);
+        assert_eq!(state.phase_at(360 * SECOND, &rules, |_| good), Phase::Degraded);
+        assert_eq!(state.phase_at(420 * SECOND, &rules, |_| good), Phase::Detecting);
+        let mut slow = LearningState::new(0, rules.warmup);
+        assert_eq!(slow.phase_at(25 * 3_600 * SECOND, &rules, |_| poor), Phase::Detecting);
         assert!(slow.progress(Phase::Detecting, 0, &rules, &poor).partial);
     }
 
     #[test]
     fn windows_come_in_order_whatever_the_steps() {
-        let mut state = LearningState::new(SECOND);
+        let mut state = LearningState::new(SECOND, 0);
         let mut ends = Vec::new();
         for now in [SECOND + 5, 2 * SECOND, 2 * SECOND + 1, 5 * SECOND + 9] {
             while let Some(end) = state.next_window(now) {

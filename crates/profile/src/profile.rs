@@ -13,7 +13,7 @@ use crate::{
     names::NameId,
     phase::{Phase, ProfileSummary},
     structural::Limits,
-    tree::{NodeId, NodeKind, Origin, REST, Tree},
+    tree::{Incidences, NodeId, NodeKind, Origin, REST, Tree},
 };
 
 /// Separates name, executable and user in a program node's name; no path or name contains it.
@@ -46,6 +46,8 @@ pub struct ProgramInfo {
     /// Seconds in which it was active.
     pub slots: u32,
     last_slot: u32,
+    /// The last second of activity in each branch.
+    branch_slots: [u32; 3],
     /// How often it was started.
     pub starts: u64,
     /// When its part of the tree last grew.
@@ -104,8 +106,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// An empty profile whose first event is at `now`.
-    pub fn new(identity: &str, now: EventTime) -> Self {
+    /// An empty profile whose first event is at `now` and whose warm-up lasts `warmup`.
+    pub fn new(identity: &str, now: EventTime, warmup: EventTime) -> Self {
         Self {
             identity: identity.to_owned(),
             phase: Phase::Warmup,
@@ -116,7 +118,7 @@ impl Profile {
             variations: 0,
             revisions: Vec::new(),
             tree: Tree::default(),
-            learning: LearningState::new(now),
+            learning: LearningState::new(now, warmup),
             programs: HashMap::new(),
             info: std::collections::BTreeMap::new(),
             crowded: Vec::new(),
@@ -130,7 +132,8 @@ impl Profile {
     pub fn restore(&mut self) {
         self.tree.reindex();
         let programs: Vec<NodeId> = self.info.keys().copied().collect();
-        self.programs = programs.into_iter().map(|id| (self.tree.name(id).to_owned(), id)).collect();
+        self.programs =
+            programs.into_iter().map(|id| (self.tree.name(id).to_owned(), id)).collect();
     }
 
     /// A program that is known. One hash.
@@ -288,6 +291,11 @@ impl Profile {
                 info.last_slot = slot;
                 info.slots += 1;
             }
+            if info.branch_slots[branch] != slot {
+                info.branch_slots[branch] = slot;
+                self.tree.incidences[branch].sum +=
+                    u64::from(hit.time >= self.learning.steady_from());
+            }
         }
         if let Some(leaf) = leaf {
             let node = self.tree.node_mut(operation);
@@ -353,13 +361,19 @@ impl Profile {
                 if (end / SECOND).is_multiple_of(MERGE_EVERY) {
                     self.merge_crowded(limits);
                 }
-                self.phase = self.learning.phase_at(end, rules, &self.tree.incidences);
+                self.phase = self.phase_at(end, rules);
                 if self.phase.detects() {
                     self.merge_crowded(limits);
                 }
             }
         }
         before != self.phase
+    }
+
+    fn phase_at(&mut self, end: EventTime, rules: &LearnRules) -> Phase {
+        let learning = &mut self.learning;
+        let (tree, info) = (&self.tree, &self.info);
+        learning.phase_at(end, rules, |steady_from| evidence(tree, info, steady_from))
     }
 
     /// Ends learning by an operator's or a test's word.
@@ -389,7 +403,7 @@ impl Profile {
                 self.phase,
                 self.last_seen,
                 rules,
-                &self.tree.incidences,
+                &evidence(&self.tree, &self.info, self.learning.steady_from()),
             ),
             nodes: self.tree.len() as u64,
             events: self.events,
@@ -421,6 +435,59 @@ pub struct Hit<'a> {
     pub time: EventTime,
     /// How many, where a sensor has counted.
     pub count: u64,
+}
+
+/// The evidence of each branch: its counters, and the activities that hold something seen once.
+/// Linear in the tree.
+fn evidence(
+    tree: &Tree,
+    info: &std::collections::BTreeMap<NodeId, ProgramInfo>,
+    steady_from: EventTime,
+) -> [Incidences; 3] {
+    let mut evidence = tree.incidences;
+    for (branch, incidences) in evidence.iter_mut().enumerate() {
+        let mut once = std::collections::BTreeSet::new();
+        for program in info.keys() {
+            singletons(tree, *program, *program, branch, (steady_from / SECOND) as u32, &mut once);
+        }
+        incidences.once = once.len() as u64;
+    }
+    evidence
+}
+
+fn singletons(
+    tree: &Tree,
+    at: NodeId,
+    program: NodeId,
+    branch: usize,
+    from: u32,
+    once: &mut std::collections::BTreeSet<(NodeId, u32)>,
+) {
+    let node = tree.node(at);
+    if node.slots == 1 && node.last_slot >= from && branch_of(tree, node) == branch {
+        once.insert((program, node.last_slot));
+    }
+    for child in tree.children(at) {
+        singletons(tree, child, program, branch, from, once);
+    }
+}
+
+fn branch_of(tree: &Tree, node: &crate::tree::Node) -> usize {
+    match node.kind {
+        NodeKind::Directory | NodeKind::File => 2,
+        NodeKind::Direction
+        | NodeKind::Class
+        | NodeKind::Port
+        | NodeKind::Peer
+        | NodeKind::Unix
+        | NodeKind::Socket => 1,
+        NodeKind::Operation => match tree.names.get(node.name).as_bytes().first() {
+            Some(b'f') => 2,
+            Some(b'n') => 1,
+            _ => 0,
+        },
+        NodeKind::Root | NodeKind::Program | NodeKind::Parent | NodeKind::Argument => 0,
+    }
 }
 
 fn other_kind(kind: NodeKind) -> Option<NodeKind> {

@@ -221,13 +221,7 @@ fn fold(tree: &mut Tree, from: NodeId, to: NodeId) {
             node.examples.push(example);
         }
     }
-    let after = node.slots;
-    let incidences = &mut tree.incidences[branch];
-    let once = |slots: u32| u64::from(slots == 1);
-    incidences.once =
-        incidences.once + once(after) - once(before_from).min(incidences.once + once(after));
-    incidences.once = incidences.once.saturating_sub(once(before_to));
-    incidences.paths = incidences.paths.saturating_sub(u64::from(before_from > 0 && before_to > 0));
+    tree.incidences[branch].paths -= u64::from(before_from > 0 && before_to > 0);
     tree.remove(from);
 }
 

@@ -102,12 +102,12 @@ pub struct Node {
 
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Incidences of one branch, for the estimate of what has not been seen.
+/// What a branch has shown, for the estimate of what has not been seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incidences {
-    /// Paths seen in exactly one second (Q1).
+    /// Activities since the warm-up that hold a path seen in no other second (Q1).
     pub once: u64,
-    /// Sum over paths of the seconds in which they were seen (m).
+    /// Activities since the warm-up: pairs of a program and a second in which it was active (m).
     pub sum: u64,
     /// Distinct paths.
     pub paths: u64,
@@ -347,19 +347,10 @@ impl Tree {
     ) {
         let slot = (time / SECOND) as u32;
         let node = &mut self.nodes[id.0 as usize];
-        let incidences = &mut self.incidences[branch];
         if node.last_slot != slot {
             node.last_slot = slot;
             node.slots += 1;
-            incidences.sum += 1;
-            match node.slots {
-                1 => {
-                    incidences.once += 1;
-                    incidences.paths += 1;
-                }
-                2 => incidences.once -= 1,
-                _ => {}
-            }
+            self.incidences[branch].paths += u64::from(node.slots == 1);
         }
         if node.count == 0 || time < node.first {
             node.first = time;
@@ -430,7 +421,7 @@ mod tests {
             tree.touch(b, 2, call, Access::READ, second * SECOND, 1);
         }
         assert_eq!((tree.node(b).count, tree.node(b).slots), (4, 3));
-        assert_eq!((tree.incidences[2].once, tree.incidences[2].sum), (0, 3));
+        assert_eq!(tree.incidences[2].paths, 1);
         let text = serde_json::to_string(&tree).unwrap();
         let mut copy: Tree = serde_json::from_str(&text).unwrap();
         copy.reindex();
