@@ -514,11 +514,9 @@ impl Miss<'_> {
             && last.contains('<');
         let accounts = matches!(full.as_str(), "/etc/passwd" | "/etc/group");
         let other_user = self.known_as_other_user(info, access);
-        let score = score::file(access, shared, temporary, stable, accounts).when(
-            other_user,
-            "known_as_other_user",
-            -0.30,
-        );
+        let beside = altering && kind == NodeKind::File && self.alters_here();
+        let facts = score::FileFacts { shared, temporary, stable, accounts, other_user, beside };
+        let score = score::file(access, &facts);
         let kind = if kind == NodeKind::File && self.step + 1 == total {
             Kind::NewFile
         } else {

@@ -13,7 +13,8 @@
 //! | new incoming class or port | 0.40 |
 //! | new listening port | 0.60, -0.15 when the kernel chose the port |
 //! | file read | 0.20 + 0.15 · (1 - shared path) |
-//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service |
+//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service; distance 0.05 beside files it alters anyway |
+//! | file known to the same program as another user | -0.30 |
 //! | new access to a known file | 0.15, +0.20 when it alters |
 //! | new call | 0.20 |
 //! | stable service | +0.10 for files and peers: it serves connections, was active in 60 seconds, and its part of the tree has not grown for 60 |
@@ -106,11 +107,29 @@ pub fn peer(flow: Flow, class: AddressClass, port: u16, elsewhere: bool, stable:
     }
 }
 
-/// A path; `shared` is the share of it that is known, 0..1.
-pub fn file(access: Access, shared: f64, temporary: bool, stable: bool, accounts: bool) -> Score {
-    if access.intersects(Access::ALTERING) {
+/// What is known of a path that does not fit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileFacts {
+    /// The share of the path that is known, 0..1.
+    pub shared: f64,
+    /// A generated name in a temporary directory.
+    pub temporary: bool,
+    /// By a stable service; see [`is_stable_service`].
+    pub stable: bool,
+    /// The list of accounts, which intruders read first.
+    pub accounts: bool,
+    /// The same program has it as another user.
+    pub other_user: bool,
+    /// The program alters other files of the same directory.
+    pub beside: bool,
+}
+
+/// A path that does not fit.
+pub fn file(access: Access, facts: &FileFacts) -> Score {
+    let FileFacts { shared, temporary, stable, accounts, other_user, beside } = *facts;
+    let score = if access.intersects(Access::ALTERING) {
         Score::base("file_altered", 0.30)
-            .plus("distance", 0.25 * (1.0 - shared))
+            .plus("distance", if beside { 0.05 } else { 0.25 * (1.0 - shared) })
             .when(temporary, "temporary_name", -0.15)
             .when(!stable, "not_a_stable_service", -0.15)
             .when(stable, "stable_service", 0.10)
@@ -119,7 +138,8 @@ pub fn file(access: Access, shared: f64, temporary: bool, stable: bool, accounts
             .plus("distance", 0.15 * (1.0 - shared))
             .when(stable, "stable_service", 0.10)
             .when(stable && accounts, "account_files", 0.10)
-    }
+    };
+    score.when(other_user, "known_as_other_user", -0.30)
 }
 
 /// A program that serves connections and has shown all it does.
