@@ -33,6 +33,31 @@ fn the_default_file_is_valid_and_is_the_default() {
 }
 
 #[test]
+fn the_defaults_are_those_of_the_parts() {
+    let config = load("", &[], &[]).unwrap();
+    let settings = crate::feed::settings(&config).unwrap();
+    let parts = hanabi_detect::Settings::default();
+    assert_eq!(format!("{:?}", settings.learn), format!("{:?}", parts.learn));
+    assert_eq!(format!("{:?}", settings.limits), format!("{:?}", parts.limits));
+    assert_eq!(settings.revision_window, parts.revision_window);
+    assert_eq!(settings.rule_min_priority, parts.rule_min_priority);
+    assert_eq!(settings.include_host, parts.include_host);
+
+    let exporter = hanabi_telemetry::ExporterOptions::default();
+    assert_eq!(config.metrics().series_max as usize, exporter.series_max);
+    assert_eq!(config.metrics().idle_after.as_duration(), exporter.idle_after);
+
+    let journal = hanabi_ingest::JournalOptions::default();
+    assert_eq!(config.ingest().journal_bytes.as_u64(), journal.max_bytes);
+    let intake = hanabi_ingest::IntakeOptions::default();
+    assert_eq!(config.ingest().queue_bytes.as_u64(), intake.max_bytes);
+
+    let log = hanabi_store::LogOptions::default();
+    assert_eq!(config.store().event_log_bytes.as_u64(), log.total_bytes);
+    assert_eq!(config.store().event_log_age.as_nanos(), log.age);
+}
+
+#[test]
 fn later_layers_win() {
     let file = "[learn]\nwarmup = \"10s\"\nmin_time = \"50s\"\n[sources]\nlist = [\"stdin\"]";
     let variables = [("HANABI_LEARN_WARMUP", "20s"), ("HANABI_SOURCES_LIST", "file:/a, stdin")];
