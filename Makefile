@@ -36,7 +36,8 @@ lint:
 
 docs:
 	@scripts/need.sh build
-	cargo run --quiet --locked --bin hanabi -- config reference > docs/configuration.md
+	cargo run --quiet --locked --bin hanabi -- config reference configuration > docs/configuration.md
+	cargo run --quiet --locked --bin hanabi -- config reference metrics > docs/metrics.md
 
 bench:
 	@scripts/bench.sh

@@ -6,7 +6,15 @@ source "$(dirname "$0")/lib.sh"
 scripts/need.sh build
 cargo build --release --locked --bin hanabi
 hanabi=$(binary)
-address=$("$hanabi" config show | sed -n 's/^listen = "\([^"]*\)".*/\1/p')
+# A --listen among the arguments is where it will be.
+set_listen=()
+for ((i = 1; i <= $#; i++)); do
+    case ${!i} in
+        --listen) ((i++)); set_listen=(--set "server.listen=${!i:-}") ;;
+        --listen=*) listen=${!i}; set_listen=(--set "server.listen=${listen#--listen=}") ;;
+    esac
+done
+address=$("$hanabi" config show "${set_listen[@]}" | sed -n 's/^listen = "\([^"]*\)".*/\1/p')
 cat >&2 <<END
 
 Hanabi listens on http://$address and keeps its state in ./data. Stop it with Ctrl-C.

@@ -222,9 +222,22 @@ pub(crate) enum ConfigCommand {
     },
     /// Print the commented file of all keys with their defaults.
     Default,
-    /// Print the reference of all keys as Markdown.
+    /// Print a generated reference as Markdown; `make docs` writes them.
     #[command(hide = true)]
-    Reference,
+    Reference {
+        /// Which one.
+        #[arg(default_value = "configuration")]
+        of: Reference,
+    },
+}
+
+/// What there is a generated reference of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reference {
+    /// Every key of the configuration.
+    Configuration,
+    /// Every metric.
+    Metrics,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

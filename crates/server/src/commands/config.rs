@@ -5,9 +5,17 @@ use std::io;
 use anyhow::Result;
 
 use crate::{
-    cli::{ConfigArgs, ConfigCommand},
+    cli::{ConfigArgs, ConfigCommand, Reference},
     config::{Config, DEFAULT_TOML, Origin, reference},
 };
+
+const METRICS_HEAD: &str = "\
+# Metrics
+
+Written from the table of metrics in `crates/telemetry/src/table.rs` by `make docs`; change that file, not this one.
+
+`GET /metrics` exposes them in Prometheus' text format, or in OpenMetrics where the scraper asks for it. See [promql-templates.md](promql-templates.md) for queries.
+";
 
 /// Runs the command; data goes to standard output.
 pub(crate) fn config(command: ConfigCommand) -> Result<()> {
@@ -15,8 +23,13 @@ pub(crate) fn config(command: ConfigCommand) -> Result<()> {
         ConfigCommand::Check { file, config } => check(file, config),
         ConfigCommand::Show { config } => show(&load(&config)?),
         ConfigCommand::Default => print(DEFAULT_TOML),
-        ConfigCommand::Reference => print(&reference()),
+        ConfigCommand::Reference { of: Reference::Configuration } => print(&reference()),
+        ConfigCommand::Reference { of: Reference::Metrics } => print(&metrics_reference()),
     }
+}
+
+fn metrics_reference() -> String {
+    format!("{METRICS_HEAD}\n{}", hanabi_telemetry::reference())
 }
 
 fn load(args: &ConfigArgs) -> Result<Config> {
@@ -63,4 +76,16 @@ fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::metrics_reference;
+
+    #[test]
+    fn the_checked_in_metrics_are_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == metrics_reference(), "docs/metrics.md is stale; run `make docs`");
+    }
 }
