@@ -2,7 +2,7 @@
 
 use hanabi_event::Event;
 use hanabi_profile::{
-    Found, Hit, NodeId, NodeKind, Profile, ProgramKey,
+    Found, Hit, NodeId, NodeKind, Profile, ProgramKey, Tree,
     access::Access,
     arguments,
     behaviour::{self, Behaviour, Flow, Object, Steps},
@@ -28,6 +28,10 @@ pub(crate) struct Case<'a> {
     pub(crate) container: &'a str,
     /// The user's id as text.
     pub(crate) user: &'a str,
+    /// The process is root and what it came from was not.
+    pub(crate) became_root: bool,
+    /// The process belongs to the container's start.
+    pub(crate) starting: bool,
 }
 
 impl<'a> Case<'a> {
@@ -64,6 +68,9 @@ impl<'a> Case<'a> {
     }
 
     fn finding(&self, kind: Kind, subject: &str, score: Score, raw: &str) -> Finding {
+        let lowered = self.starting && !matches!(kind, Kind::NewPeer | Kind::NewPort);
+        let value = score.value * (score::START - 1.0);
+        let score = score.when(lowered, "container_start", value);
         Finding {
             kind,
             source: AlertSource::Hanabi,
@@ -514,7 +521,7 @@ impl Miss<'_> {
             && last.contains('<');
         let accounts = matches!(full.as_str(), "/etc/passwd" | "/etc/group");
         let other_user = self.known_as_other_user(info, access);
-        let beside = altering && kind == NodeKind::File && self.alters_here();
+        let beside = ((kind == NodeKind::File && self.alters_here()) || self.in_own_area());
         let facts = score::FileFacts { shared, temporary, stable, accounts, other_user, beside };
         let score = score::file(access, &facts);
         let kind = if kind == NodeKind::File && self.step + 1 == total {
@@ -535,6 +542,9 @@ impl Miss<'_> {
         let info = self.profile.info(self.program)?;
         let stable =
             score::is_stable_service(self.profile, self.program, info, self.case.event.time);
+        if *flow == Flow::Listen && self.accepts_on(service.port) {
+            return None;
+        }
         let elsewhere = self.known_elsewhere();
         let score = score::peer(*flow, class, service.port, elsewhere, stable);
         let deviation = if kind == NodeKind::Port { Kind::NewPort } else { Kind::NewPeer };
@@ -548,6 +558,22 @@ impl Miss<'_> {
         Some((deviation, format!("{name} {} {end}", flow.word()), score))
     }
 
+    /// The program, or it as another user, has accepted connections on this port: a start was not
+    /// seen while learning.
+    fn accepts_on(&self, port: u16) -> bool {
+        let tree = &self.profile.tree;
+        let Some(own) = self.profile.info(self.program) else { return false };
+        let port = hanabi_profile::peer::port_token(port);
+        self.profile.programs().filter(|(_, info)| info.executable == own.executable).any(
+            |(id, _)| {
+                tree.child(id, NodeKind::Direction, Flow::In.word()).is_some_and(|flow| {
+                    tree.children(flow)
+                        .any(|class| tree.child(class, NodeKind::Port, &port).is_some())
+                })
+            },
+        )
+    }
+
     /// The program alters other files of this very directory.
     fn alters_here(&self) -> bool {
         let tree = &self.profile.tree;
@@ -555,6 +581,31 @@ impl Miss<'_> {
             tree.node(c).kind() == NodeKind::File
                 && tree.node(c).access.intersects(Access::ALTERING)
         })
+    }
+
+    /// A directory on the way is the program's own: it alters files in several directories of it.
+    fn in_own_area(&self) -> bool {
+        let tree = &self.profile.tree;
+        let mut at = self.parent;
+        loop {
+            let altered = tree.children(at).filter(|c| self.is_altered_directory(*c)).count();
+            // Everything is below the root, so more has to speak for it.
+            let enough = if at == self.program { 4 } else { 2 };
+            if altered >= enough {
+                return true;
+            }
+            if at == self.program || at == Tree::ROOT {
+                return false;
+            }
+            at = tree.node(at).parent();
+        }
+    }
+
+    fn is_altered_directory(&self, directory: NodeId) -> bool {
+        let tree = &self.profile.tree;
+        let altered = |id: NodeId| tree.node(id).access.intersects(Access::ALTERING);
+        tree.node(directory).kind() == NodeKind::Directory
+            && tree.children(directory).any(|c| altered(c) || tree.children(c).any(altered))
     }
 
     /// The same program has this path and access as another user: a server's master, its workers.
@@ -570,9 +621,7 @@ impl Miss<'_> {
 
     /// Another program of the profile has this very path.
     fn known_elsewhere(&self) -> bool {
-        self.profile.programs().any(|(other, _)| {
-            other != self.program && matches!(self.profile.find(other, self.steps), Found::Known(_))
-        })
+        known_anywhere(self.profile, self.steps)
     }
 }
 
@@ -612,19 +661,32 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
     }
     let exe = path::generalised(process.executable);
     let (kind, score, token) = if other_user.is_some() {
-        let root = case.user == "0";
         (
             Kind::NewUser,
-            Score::base("new_user", 0.30).when(root, "root", 0.25),
+            Score::base("new_user", 0.25).when(case.became_root, "became_root", 0.30),
             case.user.to_owned(),
         )
     } else if !same_name.is_empty() && !same_exe {
         (Kind::NewExecutable, Score::base("new_executable", 0.40), exe.clone())
     } else {
-        (Kind::NewProcess, score::new_process(process.name, &settings.danger.classes), name.clone())
+        (
+            Kind::NewProcess,
+            score::new_process(
+                process.name,
+                by_service(profile, &parent),
+                &settings.danger.classes,
+            ),
+            name.clone(),
+        )
     };
     let raw = if kind == Kind::NewUser { case.user } else { process.command_line };
-    let mut finding = case.finding(kind, &format!("{name} {exe} {parent}"), score, raw);
+    // What an interpreter is told to do is who it is: a backup and an intruder share a shell.
+    let script = if arguments::is_interpreter(process.name) {
+        behaviour::start_arguments(case.event).join(" ")
+    } else {
+        String::new()
+    };
+    let mut finding = case.finding(kind, &format!("{name} {exe} {parent} {script}"), score, raw);
     finding.path.token = token;
     finding.expected = match kind {
         Kind::NewUser => other_user.into_iter().map(|token| Expected { token, count: 0 }).collect(),
@@ -642,6 +704,21 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
         })
     });
     finding
+}
+
+/// True when a parent of this name serves connections.
+pub(crate) fn by_service(profile: &Profile, parent: &str) -> bool {
+    profile.programs().any(|(id, info)| {
+        info.name == parent
+            && info.slots >= 30
+            && !arguments::is_shell(parent)
+            && score::serves(profile, id)
+    })
+}
+
+/// True when any program of the profile has this very path.
+pub(crate) fn known_anywhere(profile: &Profile, steps: &Steps) -> bool {
+    profile.programs().any(|(id, _)| matches!(profile.find(id, steps), Found::Known(_)))
 }
 
 /// What a parent has been seen to start, most often first.

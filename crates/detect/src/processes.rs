@@ -33,6 +33,10 @@ pub struct Process {
     pub entry: bool,
     /// It has a terminal.
     pub terminal: bool,
+    /// As whom it runs.
+    pub user: Option<i64>,
+    /// It is root, and what it came from was not.
+    pub became_root: bool,
 }
 
 /// All of a container's processes by pid.
@@ -40,8 +44,10 @@ pub struct Process {
 pub struct Processes {
     by_pid: BTreeMap<i64, Process>,
     order: VecDeque<i64>,
-    /// The first process has been seen.
-    entry_seen: bool,
+    /// The container's first process, while it runs.
+    entry: Option<i64>,
+    /// When it was first seen.
+    pub entry_since: EventTime,
     /// Processes forgotten because there were too many.
     pub forgotten: u64,
 }
@@ -57,6 +63,10 @@ impl Processes {
             .is_some_and(|p| !exec && p.executable == event.process.executable);
         if !known {
             let made = self.make(event, pid, exec);
+            if made.entry && self.entry.is_none() {
+                self.entry = Some(pid);
+                self.entry_since = event.time;
+            }
             if self.by_pid.insert(pid, made).is_none() {
                 self.order.push_back(pid);
                 self.trim();
@@ -74,11 +84,12 @@ impl Processes {
         let inherited = before.or(parent);
         let entry = match inherited {
             Some(p) => p.entry && !(exec && from_runtime && before.is_none()),
-            None => from_runtime && !self.entry_seen,
+            None => from_runtime && self.entry.is_none(),
         };
         let terminal =
             event.process.tty.map_or(inherited.is_some_and(|p| p.terminal), |tty| tty > 0);
-        self.entry_seen = true;
+        let user = event.user.uid;
+        let was = inherited.and_then(|p| p.user);
         let inherited =
             self.by_pid.get(&pid).or_else(|| parent_pid.and_then(|p| self.by_pid.get(&p)));
         Process {
@@ -91,6 +102,8 @@ impl Processes {
             session: inherited.and_then(|p| p.session.clone()),
             entry,
             terminal,
+            user,
+            became_root: user == Some(0) && was.is_some_and(|uid| uid != 0),
         }
     }
 
@@ -125,6 +138,10 @@ impl Processes {
     /// A process has ended.
     pub fn ended(&mut self, pid: i64) {
         self.by_pid.remove(&pid);
+        if self.entry == Some(pid) {
+            // The container stops; what the runtime starts next is its first process again.
+            self.entry = None;
+        }
     }
 
     /// Ancestors, oldest first, the process itself last; at most eight.

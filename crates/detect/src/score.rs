@@ -4,15 +4,15 @@
 //!
 //! | ingredient | formula |
 //! |---|---|
-//! | new process | 0.30, +0.12 transfer tool, +0.08 looks around, +0.05 shell, archive, destruction, rights |
+//! | new process | 0.30, +0.12 transfer tool, +0.08 looks around, +0.05 shell, archive, destruction, rights, +0.15 started by a service |
 //! | new executable under a known name | 0.40 |
-//! | new user | 0.30, +0.25 when it is root now |
+//! | new user | 0.25, +0.30 when a process that was not root has become root |
 //! | new parent | 0.25 |
 //! | new argument | 0.22, +0.08 for a new inline script |
 //! | new outgoing peer or port | 0.55, +0.10 public, -0.20 when another program of the profile goes there, -0.30 loopback, -0.30 port 53 |
 //! | new incoming class or port | 0.40 |
 //! | new listening port | 0.60, -0.15 when the kernel chose the port |
-//! | file read | 0.20 + 0.15 · (1 - shared path) |
+//! | file read | 0.20 (0.25 by a stable service) + 0.15 · (1 - shared path) |
 //! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service; distance 0.05 beside files it alters anyway |
 //! | file known to the same program as another user | -0.30 |
 //! | new access to a known file | 0.15, +0.20 when it alters |
@@ -66,8 +66,8 @@ impl Score {
 /// Below this a deviation is counted as a variation and raises nothing.
 pub const FLOOR: f64 = 0.2;
 
-/// A program that was never seen.
-pub fn new_process(name: &str, classes: &Classes) -> Score {
+/// A program that was never seen; `by_service` when one that serves connections started it.
+pub fn new_process(name: &str, by_service: bool, classes: &Classes) -> Score {
     let is = |list: &[String]| list.iter().any(|n| n == name);
     Score::base("new_process", 0.30)
         .when(is(&classes.transfer), "transfer_tool", 0.12)
@@ -80,6 +80,7 @@ pub fn new_process(name: &str, classes: &Classes) -> Score {
             "tool",
             0.05,
         )
+        .when(by_service, "started_by_service", 0.15)
 }
 
 /// True for a tool by which an intruder looks around.
@@ -120,7 +121,7 @@ pub struct FileFacts {
     pub accounts: bool,
     /// The same program has it as another user.
     pub other_user: bool,
-    /// The program alters other files of the same directory.
+    /// The program alters other files of the same directory, or its neighbours.
     pub beside: bool,
 }
 
@@ -134,12 +135,24 @@ pub fn file(access: Access, facts: &FileFacts) -> Score {
             .when(!stable, "not_a_stable_service", -0.15)
             .when(stable, "stable_service", 0.10)
     } else {
-        Score::base("file_read", 0.20)
-            .plus("distance", 0.15 * (1.0 - shared))
+        Score::base("file_read", if stable { 0.25 } else { 0.20 })
+            .plus("distance", if beside { 0.05 } else { 0.15 * (1.0 - shared) })
             .when(stable, "stable_service", 0.10)
             .when(stable && accounts, "account_files", 0.10)
     };
     score.when(other_user, "known_as_other_user", -0.30)
+}
+
+/// Files of others, altered by a process outside the profile: tampering, or destruction.
+pub const TAMPERING: f64 = 0.55;
+/// A container's start, within the revision window, is expected to differ a little: scores of
+/// deviations below the container's first process are multiplied by this. Peers, bursts and the
+/// danger list are not.
+pub const START: f64 = 0.6;
+
+/// True for a program that accepts connections.
+pub fn serves(profile: &Profile, program: NodeId) -> bool {
+    ["in", "listen"].iter().any(|w| profile.tree.child(program, NodeKind::Direction, w).is_some())
 }
 
 /// A program that serves connections and has shown all it does.
@@ -151,7 +164,5 @@ pub fn is_stable_service(
 ) -> bool {
     info.slots >= 60
         && now.saturating_sub(info.last_growth) >= 60 * SECOND
-        && ["in", "listen"]
-            .iter()
-            .any(|w| profile.tree.child(program, NodeKind::Direction, w).is_some())
+        && serves(profile, program)
 }

@@ -235,8 +235,13 @@ impl Watch {
         instance.follow(event);
         let user = event.user.uid.map_or_else(|| event.user.name.to_owned(), |uid| uid.to_string());
         let container = container_name(instance, &self.profile.identity);
-        let case = Case { event, behaviour, container: &container, user: &user };
-        instance.processes.observe(event);
+        let since = instance.processes.entry_since;
+        let process = instance.processes.observe(event);
+        let became_root = process.as_ref().is_some_and(|p| p.became_root);
+        let starting = process.is_some_and(|p| p.entry)
+            && event.time.saturating_sub(since) < settings.revision_window;
+        let case =
+            Case { event, behaviour, container: &container, user: &user, became_root, starting };
         let program = self.profile.program(&case.key());
         let key = self.key(&case, program, flow);
         if let Some(key) = key
@@ -400,7 +405,7 @@ impl Watch {
         }
         let parent = behaviour::parent_token(process.parent);
         if parent == behaviour::RUNTIME
-            || arguments::is_interpreter(process.parent)
+            || arguments::is_shell(process.parent)
             || process.parent.ends_with(".sh")
         {
             return false;
@@ -411,10 +416,7 @@ impl Watch {
             .is_some_and(|p| p.session.is_some());
         let parent_serves = self.profile.programs().any(|(id, info)| {
             info.name == parent
-                && info.slots >= 30
-                && ["in", "listen"].iter().any(|w| {
-                    self.profile.tree.child(id, hanabi_profile::NodeKind::Direction, w).is_some()
-                })
+                && (info.slots >= 60 || (info.slots >= 30 && score::serves(&self.profile, id)))
         });
         let done_before = self.profile.programs().any(|(id, info)| {
             arguments::is_shell(&info.name)
@@ -504,23 +506,31 @@ impl Watch {
     /// What a process outside the profile does is evidence of the alert it runs under.
     fn unknown_does(&mut self, instance: &mut Instance, case: &Case<'_>, settings: &Settings) {
         let behaviour = &case.behaviour;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        judge::paths(case, &mut buffer);
+        let elsewhere = buffer.iter().any(|steps| judge::known_anywhere(&self.profile, steps));
+        self.buffer = buffer;
         let score = match &behaviour.object {
             Object::Peer { flow, service, peer } if !behaviour.follows && service.port != 0 => {
                 let class = hanabi_profile::peer::AddressClass::of(*peer);
-                let mut buffer = Vec::new();
-                judge::paths(case, &mut buffer);
-                let elsewhere = buffer.iter().any(|steps| {
-                    self.profile.programs().any(|(id, _)| {
-                        matches!(self.profile.find(id, steps), hanabi_profile::Found::Known(_))
-                    })
-                });
                 score::peer(*flow, class, service.port, elsewhere, false).value
             }
             Object::File(path) | Object::Pair(_, path)
                 if behaviour.access.intersects(Access::ALTERING)
                     && !settings.danger.background.covers(path, true) =>
             {
-                0.35
+                let harm = Access::DELETE | Access::WRITE | Access::TRUNCATE;
+                let configuration = path.starts_with("/etc/");
+                if elsewhere
+                    && !configuration
+                    && !case.starting
+                    && behaviour.access.intersects(harm)
+                {
+                    score::TAMPERING
+                } else {
+                    0.35
+                }
             }
             _ => {
                 self.in_session(instance, case.event);
@@ -612,7 +622,10 @@ impl Watch {
             }
             _ => return,
         };
-        if settings.danger.background.covers(&object, burst == Burst::Change) {
+        let expected = settings.danger.background.covers(&object, burst == Burst::Change)
+            || (burst != Burst::Scan && case.starting)
+            || (burst != Burst::Change && self.is_known_anywhere(case));
+        if expected {
             return;
         }
         let actor =
@@ -623,6 +636,13 @@ impl Watch {
         };
         let finding = self.burst_finding(instance, case, burst, distinct);
         self.raise(instance, case.event, finding);
+    }
+
+    /// Any program of the profile does this: a backup reads what its service reads.
+    fn is_known_anywhere(&self, case: &Case<'_>) -> bool {
+        let mut buffer = Vec::new();
+        judge::paths(case, &mut buffer);
+        buffer.iter().any(|steps| judge::known_anywhere(&self.profile, steps))
     }
 
     fn burst_finding(
