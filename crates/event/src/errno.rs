@@ -102,8 +102,8 @@ pub(crate) fn parse_result(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The text of `evt.res` for a result: the inverse of [`parse_result`].
-pub(crate) fn result_text(result: i64) -> String {
+/// The text of `evt.res` for a result: `SUCCESS`, the name of an error, or a number.
+pub fn result_text(result: i64) -> String {
     match ERRORS.iter().find(|(_, number)| result == -number) {
         Some((name, _)) => (*name).to_owned(),
         None if result == 0 => "SUCCESS".to_owned(),

@@ -25,6 +25,7 @@ pub mod time;
 pub use block::{Block, Record, Span};
 pub use category::{Category, FdKind};
 pub use decode::DecodeOptions;
+pub use errno::result_text;
 pub use identity::identity;
 pub use json::MAX_TEXT;
 pub use model::{Args, Container, Event, Fd, Process, User};

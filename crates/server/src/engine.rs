@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use hanabi_detect::{
     Alert, Counts, Incident, Item, Observer, Router, SHARDS, Settings, Shard, Watch, Work,
 };
-use hanabi_event::{Block, EventTime, IgnoreReason, RejectReason, Rejected};
+use hanabi_event::{Block, DecodeOptions, EventTime, IgnoreReason, RejectReason, Rejected};
 
 /// A shard with what is told of its lines.
 pub(crate) struct Room<O> {
@@ -40,6 +40,15 @@ pub(crate) struct Engine<O: Observer + 'static> {
     ahead: usize,
 }
 
+/// What a step has worked on.
+#[derive(Debug)]
+pub(crate) struct Stepped {
+    /// Rejected lines, the first few.
+    pub(crate) samples: Vec<Rejected>,
+    /// The newest event's time; 0 without events.
+    pub(crate) newest: EventTime,
+}
+
 /// All lines and what became of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
@@ -64,6 +73,7 @@ impl<O: Observer + 'static> Engine<O> {
     /// Starts the threads around what was stored, or around nothing.
     pub(crate) fn start(
         settings: Arc<Settings>,
+        decoding: DecodeOptions,
         threads: NonZeroUsize,
         router: Router,
         shards: Vec<Shard>,
@@ -75,7 +85,7 @@ impl<O: Observer + 'static> Engine<O> {
             .map(|_| {
                 let (jobs, results, settings) =
                     (job_queue.clone(), results.clone(), Arc::clone(&settings));
-                std::thread::spawn(move || worker(&jobs, &results, &settings))
+                std::thread::spawn(move || worker(&jobs, &results, &settings, decoding))
             })
             .collect();
         let mut shards = shards.into_iter();
@@ -120,8 +130,8 @@ impl<O: Observer + 'static> Engine<O> {
         self.next_in += 1;
     }
 
-    /// Works on the oldest block handed in and returns its rejected samples; `None` when idle.
-    pub(crate) fn step(&mut self) -> Option<Vec<Rejected>> {
+    /// Works on the oldest block handed in; `None` when idle.
+    pub(crate) fn step(&mut self) -> Option<Stepped> {
         if self.is_idle() {
             return None;
         }
@@ -132,8 +142,9 @@ impl<O: Observer + 'static> Engine<O> {
         self.next_out += 1;
         let work = self.router.route(&block);
         let samples = block.samples().to_vec();
+        let newest = block.records().iter().map(|r| r.time).max().unwrap_or_default();
         self.work(&Arc::new(block), work);
-        Some(samples)
+        Some(Stepped { samples, newest })
     }
 
     fn work(&mut self, block: &Arc<Block>, work: Work) {
@@ -197,6 +208,11 @@ impl<O: Observer + 'static> Engine<O> {
         self.rooms.iter_mut().flatten().map(Box::as_mut)
     }
 
+    /// One room; to be called between steps.
+    pub(crate) fn room_mut(&mut self, index: usize) -> Option<&mut Room<O>> {
+        self.rooms.get_mut(index)?.as_deref_mut()
+    }
+
     /// All rooms, for reading.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room<O>> {
         self.rooms.iter().flatten().map(Box::as_ref)
@@ -258,10 +274,17 @@ impl<O: Observer + 'static> Drop for Engine<O> {
     }
 }
 
-fn worker<O: Observer>(jobs: &Receiver<Job<O>>, results: &Sender<Done<O>>, settings: &Settings) {
+fn worker<O: Observer>(
+    jobs: &Receiver<Job<O>>,
+    results: &Sender<Done<O>>,
+    settings: &Settings,
+    decoding: DecodeOptions,
+) {
     for job in jobs {
         let done = match job {
-            Job::Decode(sequence, lines) => Done::Decoded(sequence, Block::decode(lines)),
+            Job::Decode(sequence, lines) => {
+                Done::Decoded(sequence, Block::decode_with(lines, &decoding))
+            }
             Job::Work(index, mut room, block, items, watermarks) => {
                 let Room { shard, observer } = room.as_mut();
                 shard.work(&block, items, &watermarks, settings, observer);

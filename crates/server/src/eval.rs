@@ -100,6 +100,7 @@ pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
     let include_host = settings.include_host;
     let mut engine = Engine::start(
         Arc::new(settings),
+        feed::decoding(&config),
         feed::threads(None),
         Router::new(include_host),
         Vec::new(),

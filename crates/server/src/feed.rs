@@ -8,6 +8,7 @@ use hanabi_detect::{
     danger::{self, DangerList},
     matcher::{Exact, SemanticMatcher, Structural},
 };
+use hanabi_event::DecodeOptions;
 use hanabi_ingest::{LineBlocks, Progress, open_lines};
 use hanabi_profile::{LearnRules, Limits};
 
@@ -57,6 +58,11 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         include_host: config.identity().include_host != IncludeHost::Never,
         ..Settings::default()
     })
+}
+
+/// How lines are decoded.
+pub(crate) fn decoding(config: &Config) -> DecodeOptions {
+    DecodeOptions { keep_payload: config.redact().keep_payload }
 }
 
 /// One thread a core, unless told otherwise.

@@ -13,6 +13,7 @@ mod feed;
 mod replay;
 mod run;
 mod send;
+mod service;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
     match command {
-        Command::Run(args) => run::run(configure(&args.overrides(), color)?),
+        Command::Run(args) => run::run(&configure(&args.overrides(), color)?),
         Command::Replay(args) => {
             let config = configure(&args.config.overrides(), color)?;
             replay::replay(args, config)

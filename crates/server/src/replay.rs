@@ -39,10 +39,14 @@ pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
     settings.learn_for = args.learn_for.map(crate::config::Period::as_nanos);
     let threads = feed::threads(args.threads);
     let include_host = settings.include_host;
-    let mut engine =
-        Engine::start(Arc::new(settings), threads, Router::new(include_host), Vec::new(), || {
-            Metered(EventCounter::new(&ExporterOptions::default()))
-        });
+    let mut engine = Engine::start(
+        Arc::new(settings),
+        feed::decoding(&config),
+        threads,
+        Router::new(include_host),
+        Vec::new(),
+        || Metered(EventCounter::new(&ExporterOptions::default())),
+    );
     let started = Instant::now();
     let bar = progress_bar();
     feed::recordings(&mut engine, &args.files, |progress| {

@@ -1,8 +1,351 @@
-//! `hanabi run`: the service.
+//! `hanabi run`: the service. All its tasks, threads and channels are wired here.
 
-use crate::config::Config;
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use hanabi_api::{
+    ApiLimits, App, AppParts, EngineRequest, EngineRequests, Live, StreamHub, engine_channel,
+};
+use hanabi_detect::Settings;
+use hanabi_event::Redactor;
+use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions};
+use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
+use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+use crate::{
+    commands::failure::Hint as _,
+    config::{Config, LogFormat},
+    engine::Engine,
+    feed,
+    service::{
+        driver::{Driver, JOURNAL, Parts, Resume, Rhythm},
+        input::Input,
+        keeper::{Keeper, Stores},
+        now,
+        observer::Watcher,
+        rows::Rows,
+        sources::Sources,
+        state::{self, Start},
+    },
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Threads that answer requests: they hardly compute, and the cores belong to the engine.
+const API_THREADS: usize = 2;
+/// How long the sources' threads may take to end; what they have not handed over is read again at
+/// the next start.
+const SOURCES_PATIENCE: Duration = Duration::from_secs(2);
+/// Requests that were forwarded to the engine and wait for its next step.
+const REQUESTS_MAX: usize = 64;
+
+/// What lies in the data directory.
+struct Data {
+    store: Arc<Store>,
+    log: Arc<EventLog>,
+    journal: Journal,
+    start: Start,
+}
 
 /// Runs until it is told to stop.
-pub(crate) fn run(_config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
+    let settings = Arc::new(feed::settings(config)?);
+    let listener = listen(config.server().listen)?;
+    let address = listener.local_addr().context("failed to learn the address listened on")?;
+    let Data { store, log, journal, start } = open(config, &settings)?;
+
+    let live = Live::new();
+    let hub = StreamHub::of_this_boot();
+    let options = exporter_options(config);
+    let metrics = Metrics::new();
+    metrics.store_errors.add(start.set_aside);
+    let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());
+    let replayed = match start.positions.get(JOURNAL) {
+        Some(hanabi_ingest::Position::Journal { sequence }) => *sequence,
+        Some(_) | None => 0,
+    };
+    let replay = journal.replay_from(replayed)?;
+    let queue = IntakeOptions {
+        max_bytes: config.ingest().queue_bytes.as_u64(),
+        ..IntakeOptions::default()
+    };
+    let (intake, batches) = Intake::new(queue, Some(journal.clone()));
+    let (handle, requests) = engine_channel();
+
+    let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
+    let engine = Engine::start(
+        settings,
+        feed::decoding(config),
+        feed::threads(None),
+        start.router,
+        start.shards,
+        || Watcher::new(EventCounter::new(&options), Rows::new(Arc::clone(&redactor))),
+    );
+    let keeper = Keeper::start(Stores {
+        store: Arc::clone(&store),
+        log: Arc::clone(&log),
+        journal: journal.clone(),
+        live: Arc::clone(&live),
+        metrics,
+    })?;
+    let (sources, threads) = Sources::start(config.sources(), &intake, &start.positions)?;
+    let parts = Parts {
+        engine,
+        input: Input::new(replay, batches),
+        intake: intake.clone(),
+        journal,
+        sources: sources.clone(),
+        requests: forward(requests)?,
+        live: Arc::clone(&live),
+        hub: hub.clone(),
+        exporter: exporter.clone(),
+        store: Arc::clone(&store),
+        log: Arc::clone(&log),
+        keeper,
+        rhythm: rhythm(config),
+    };
+    let resume =
+        Resume { sequence: start.sequence, positions: start.positions, counters: start.counters };
+    let (driver, failed) = drive(Driver::new(parts, resume))?;
+    let app = App::new(AppParts {
+        live,
+        hub,
+        engine: handle,
+        store,
+        log,
+        intake: intake.clone(),
+        exporter,
+        config: shown(config),
+        listen: address,
+        allowed_hosts: Vec::new(),
+        limits: ApiLimits {
+            body_bytes: config.ingest().body_limit.as_usize(),
+            ..ApiLimits::default()
+        },
+    });
+    welcome(config, address);
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(API_THREADS)
+        .thread_name("hanabi-api")
+        .enable_all()
+        .build()
+        .context("failed to start the threads that answer requests")?;
+    let stopping = sources.clone();
+    runtime.block_on(answer(listener, app, failed, move || stopping.stop()))?;
+
+    sources.stop();
+    threads.join(SOURCES_PATIENCE);
+    intake.close();
+    let ended = join(driver);
+    // Reads of the store that nobody waits for any more must not hold the end up.
+    runtime.shutdown_background();
+    ended?;
+    tracing::info!("everything is stored; the service has ended");
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)
+        .with_context(|| format!("failed to listen on {address}"))
+        .hint("choose another address with --listen, as in --listen 127.0.0.1:8001")?;
+    listener.set_nonblocking(true).context("failed to set the listener up")?;
+    Ok(listener)
+}
+
+fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
+    let dir: &Path = &config.server().data_dir;
+    let began = Instant::now();
+    let store = Store::open(dir, StoreOptions::default())?;
+    let log = EventLog::open(
+        dir,
+        LogOptions {
+            age: config.store().event_log_age.as_nanos(),
+            total_bytes: config.store().event_log_bytes.as_u64(),
+            ..LogOptions::default()
+        },
+    )?;
+    let budget = config.ingest().journal_bytes.as_u64();
+    let default = JournalOptions::default();
+    let journal = Journal::open(
+        &dir.join("journal"),
+        JournalOptions {
+            max_bytes: budget,
+            // At least four, so that a checkpoint frees most of them.
+            segment_bytes: default.segment_bytes.min(budget / 4),
+            ..default
+        },
+    )?;
+    let start = state::restore(&store, settings)?;
+    // What the log has beyond the checkpoint comes again with the input.
+    log.truncate_after(start.sequence)?;
+    if start.sequence > 0 {
+        let profiles: usize = start.shards.iter().map(|shard| shard.watches().len()).sum();
+        tracing::info!("restored {profiles} profiles in {} ms", began.elapsed().as_millis());
+    }
+    Ok(Data { store: Arc::new(store), log: Arc::new(log), journal, start })
+}
+
+fn exporter_options(config: &Config) -> ExporterOptions {
+    let metrics = config.metrics();
+    ExporterOptions {
+        process_name: metrics.process_name,
+        k8s_pod: metrics.k8s_pod,
+        series_max: metrics.series_max as usize,
+        idle_after: metrics.idle_after.as_duration(),
+        ..ExporterOptions::default()
+    }
+}
+
+fn rhythm(config: &Config) -> Rhythm {
+    let store = config.store();
+    Rhythm {
+        checkpoint_every: store.checkpoint_every.as_duration(),
+        snapshot_every: store.snapshot_every.as_duration(),
+        journal_bytes: config.ingest().journal_bytes.as_u64() / 4,
+    }
+}
+
+/// Requests come by a channel of the asynchronous side; the engine waits on several at once, and
+/// for that they must be of its own kind.
+fn forward(
+    mut requests: EngineRequests,
+) -> anyhow::Result<crossbeam_channel::Receiver<EngineRequest>> {
+    let (sender, receiver) = crossbeam_channel::bounded(REQUESTS_MAX);
+    std::thread::Builder::new()
+        .name("hanabi-requests".to_owned())
+        .spawn(move || {
+            while let Some(request) = requests.blocking_recv() {
+                if sender.send(request).is_err() {
+                    return;
+                }
+            }
+        })
+        .context("failed to start the thread that forwards requests")?;
+    Ok(receiver)
+}
+
+type Driving = JoinHandle<anyhow::Result<()>>;
+
+/// Starts the engine's thread. The receiver resolves when it ends, which before the end of the
+/// service it only does by failing.
+fn drive(driver: Driver) -> anyhow::Result<(Driving, oneshot::Receiver<()>)> {
+    let (alive, failed) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("hanabi-engine".to_owned())
+        .spawn(move || {
+            // Dropped when the thread ends, however it ends.
+            let _alive: oneshot::Sender<()> = alive;
+            driver.run()
+        })
+        .context("failed to start the engine's thread")?;
+    Ok((thread, failed))
+}
+
+fn join(driver: Driving) -> anyhow::Result<()> {
+    match driver.join() {
+        Ok(ended) => ended,
+        Err(_) => anyhow::bail!(
+            "the engine has failed; what it had not stored yet is read again at the next start"
+        ),
+    }
+}
+
+/// Answers requests until a signal comes or the engine fails.
+async fn answer(
+    listener: std::net::TcpListener,
+    app: App,
+    failed: oneshot::Receiver<()>,
+    stop: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let listener = TcpListener::from_std(listener).context("failed to set the listener up")?;
+    let mut signals = Signals::new()?;
+    hanabi_api::serve(listener, app, async move {
+        tokio::select! {
+            name = signals.next() => {
+                tracing::info!("{name}: the service ends; a second signal ends it at once");
+            }
+            _ = failed => tracing::error!("the engine has ended, and so does the service"),
+        }
+        stop();
+        tokio::spawn(async move {
+            signals.next().await;
+            end_at_once();
+        });
+    })
+    .await;
+    Ok(())
+}
+
+fn end_at_once() {
+    eprintln!("hanabi: ended at once; what was not stored yet is read again at the next start");
+    // The code of a process that an interrupt has ended.
+    std::process::exit(130);
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("failed to listen to signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "told to stop",
+        }
+    }
+}
+
+/// The configuration for `/api/config`: every key with its value and who set it.
+fn shown(config: &Config) -> serde_json::Value {
+    let all = config.values().iter().map(|(key, setting)| {
+        let value = serde_json::json!({
+            "value": setting.value,
+            "origin": setting.origin.to_string(),
+        });
+        (key.clone(), value)
+    });
+    serde_json::Value::Object(all.collect())
+}
+
+/// Tells a newcomer what to do next.
+fn welcome(config: &Config, address: SocketAddr) {
+    let url = format!("http://{address}");
+    let data = config.server().data_dir.display();
+    if config.log().format == LogFormat::Json {
+        tracing::info!(url, "hanabi {VERSION} is running");
+        return;
+    }
+    let sources: Vec<String> = config.sources().iter().map(ToString::to_string).collect();
+    let from = if sources.is_empty() {
+        "no source is given (--source), so events come by HTTP only".to_owned()
+    } else {
+        format!("events come from {}, and by HTTP", sources.join(", "))
+    };
+    eprintln!(
+        "\n  Hanabi {VERSION} is running at {url}\n  \
+         data directory {data}; {from}\n\n  \
+         send events     curl -H 'content-type: application/json' --data-binary @events.jsonl {url}/ingest/falco\n  \
+         play a recording  hanabi send fixtures/shop-small.jsonl.zst --to {url} --speed 20 --shift now\n  \
+         look            {url}/  and {url}/metrics\n"
+    );
 }

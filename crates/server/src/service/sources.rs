@@ -1,0 +1,247 @@
+//! The configured sources, each on a thread of its own.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use hanabi_event::EventTime;
+use hanabi_ingest::{
+    Control, FileOptions, FileSource, FileStats, Intake, IntakeStatus, Position, SourceId,
+    StdinSource,
+};
+use hanabi_telemetry::{Metrics, SourceKind};
+use parking_lot::Mutex;
+
+use crate::config::SourceSpec;
+
+/// How a source's thread ended; none while it runs.
+type Ending = Arc<Mutex<Option<Result<(), String>>>>;
+
+/// A source that was started.
+#[derive(Clone)]
+struct Running {
+    id: SourceId,
+    kind: SourceKind,
+    control: Control,
+    file: Option<Arc<FileStats>>,
+    ending: Ending,
+}
+
+/// All sources; clones are the same ones.
+#[derive(Clone, Default)]
+pub(crate) struct Sources {
+    running: Vec<Running>,
+}
+
+/// The threads of the sources that end when they are told to.
+pub(crate) struct Threads(Vec<JoinHandle<()>>);
+
+impl Sources {
+    /// Starts reading where the last checkpoint says.
+    pub(crate) fn start(
+        specs: &[SourceSpec],
+        intake: &Intake,
+        positions: &BTreeMap<String, Position>,
+    ) -> anyhow::Result<(Self, Threads)> {
+        let (mut running, mut threads) = (Vec::new(), Vec::new());
+        for spec in specs {
+            let (source, thread) = match spec {
+                SourceSpec::Stdin => stdin(intake)?,
+                SourceSpec::File(path) => {
+                    let source = FileSource::new(path, FileOptions::default());
+                    let position = positions.get(source.id().as_str()).cloned();
+                    let (running, thread) =
+                        file(source, intake.clone(), position.unwrap_or_default())?;
+                    threads.push(thread);
+                    (running, None)
+                }
+            };
+            running.push(source);
+            threads.extend(thread);
+        }
+        Ok((Self { running }, Threads(threads)))
+    }
+
+    /// Tells all of them to end.
+    pub(crate) fn stop(&self) {
+        for source in &self.running {
+            source.control.stop();
+        }
+    }
+
+    /// True while a followed file has lines that were not read yet: then nothing to do is not
+    /// silence.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.running.iter().filter(|source| source.ending.lock().is_none()).any(|source| {
+            let status = source.file.as_ref().map(|file| file.status());
+            status.is_some_and(|file| file.offset < file.size && !file.waiting)
+        })
+    }
+
+    /// What the API shows of them; `last` is the newest event by source.
+    pub(crate) fn status(
+        &self,
+        intake: &IntakeStatus,
+        last: &BTreeMap<String, EventTime>,
+    ) -> Vec<hanabi_api::SourceStatus> {
+        let http = (SourceId::new("http"), SourceKind::Http, "running", String::new());
+        let configured = self.running.iter().map(|source| {
+            let (state, detail) = source.state();
+            (source.id.clone(), source.kind, state, detail)
+        });
+        std::iter::once(http)
+            .chain(configured)
+            .map(|(id, kind, state, detail)| {
+                let counts = intake.sources.iter().find(|counts| counts.source == id);
+                let dropped = counts.map_or(0, |counts| counts.dropped.iter().sum());
+                hanabi_api::SourceStatus {
+                    id: id.to_string(),
+                    kind: kind.as_str().to_owned(),
+                    state: state.to_owned(),
+                    detail,
+                    received: counts.map_or(0, |counts| counts.lines + dropped),
+                    bytes: counts.map_or(0, |counts| counts.bytes),
+                    dropped,
+                    last_event: last.get(id.as_str()).copied().unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+
+    /// Sets the metrics of the sources.
+    pub(crate) fn measure(&self, intake: &IntakeStatus, metrics: &Metrics) {
+        for counts in &intake.sources {
+            let kind = kind_of(counts.source.as_str());
+            let dropped: u64 = counts.dropped.iter().sum();
+            // Files of one kind share a counter, which `raise_to` would set to the larger.
+            let same = intake.sources.iter().filter(|c| kind_of(c.source.as_str()) == kind);
+            let (mut lines, mut bytes, mut refused) = (0, 0, 0);
+            for one in same {
+                lines += one.lines + one.dropped.iter().sum::<u64>();
+                bytes += one.bytes;
+                refused += one.refused;
+            }
+            debug_assert!(lines >= dropped, "what was dropped was received");
+            metrics.ingest_lines_received.of(kind).raise_to(lines);
+            metrics.ingest_received_bytes.of(kind).raise_to(bytes);
+            metrics.ingest_offers_refused.of(kind).raise_to(refused);
+        }
+        let (mut behind, mut rotations, mut truncations) = (0, 0, 0);
+        let (mut too_long, mut lost) = (0, 0);
+        for file in self.running.iter().filter_map(|source| source.file.as_ref()) {
+            let status = file.status();
+            behind += status.size.saturating_sub(status.offset);
+            rotations += status.rotations;
+            truncations += status.truncations;
+            too_long += status.too_long;
+            lost += status.positions_lost;
+        }
+        metrics.ingest_files_behind_bytes.set_count(behind);
+        metrics.ingest_file_rotations.raise_to(rotations);
+        metrics.ingest_file_truncations.raise_to(truncations);
+        metrics.ingest_lines_too_long.raise_to(too_long);
+        metrics.ingest_file_positions_lost.raise_to(lost);
+    }
+}
+
+impl Running {
+    fn state(&self) -> (&'static str, String) {
+        match &*self.ending.lock() {
+            Some(Ok(())) => return ("ended", String::new()),
+            Some(Err(why)) => return ("failed", why.clone()),
+            None => {}
+        }
+        if self.control.is_paused() {
+            return ("paused", String::new());
+        }
+        match self.file.as_ref().map(|file| file.status()) {
+            Some(file) if file.waiting => {
+                let why = file.error.unwrap_or_else(|| "the file does not exist yet".to_owned());
+                ("waiting", why)
+            }
+            Some(_) | None => ("running", String::new()),
+        }
+    }
+}
+
+impl Threads {
+    /// Waits for them, but not longer than `patience`: what they have not handed over is read
+    /// again at the next start.
+    pub(crate) fn join(self, patience: Duration) {
+        let end = Instant::now() + patience;
+        for thread in self.0 {
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if thread.is_finished() && thread.join().is_err() {
+                tracing::error!("a source's thread had failed");
+            }
+        }
+    }
+}
+
+fn file(
+    source: FileSource,
+    intake: Intake,
+    position: Position,
+) -> anyhow::Result<(Running, JoinHandle<()>)> {
+    let running = Running {
+        id: source.id().clone(),
+        kind: SourceKind::File,
+        control: Control::new(),
+        file: Some(source.stats()),
+        ending: Ending::default(),
+    };
+    let thread = spawn(&running, move |control| {
+        source.run(&intake, &position, control).map_err(anyhow::Error::from)
+    })?;
+    Ok((running, thread))
+}
+
+/// A pipe that says nothing holds its thread, so nobody waits for it.
+fn stdin(intake: &Intake) -> anyhow::Result<(Running, Option<JoinHandle<()>>)> {
+    let source = StdinSource::new();
+    let running = Running {
+        id: source.id().clone(),
+        kind: SourceKind::Stdin,
+        control: Control::new(),
+        file: None,
+        ending: Ending::default(),
+    };
+    let intake = intake.clone();
+    spawn(&running, move |control| {
+        source.run(&intake, control).map(|_| ()).map_err(anyhow::Error::from)
+    })?;
+    Ok((running, None))
+}
+
+fn spawn(
+    running: &Running,
+    work: impl FnOnce(&Control) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<JoinHandle<()>> {
+    let Running { id, control, ending, .. } = running.clone();
+    std::thread::Builder::new()
+        .name("hanabi-source".to_owned())
+        .spawn(move || {
+            let ended = work(&control).map_err(|error| format!("{error:#}"));
+            if let Err(why) = &ended {
+                tracing::error!("source {id} has ended: {why}");
+            } else if !control.is_stopped() {
+                tracing::info!("source {id} has come to its end");
+            }
+            *ending.lock() = Some(ended);
+        })
+        .with_context(|| format!("failed to start a thread for source {}", running.id))
+}
+
+fn kind_of(source: &str) -> SourceKind {
+    match source.split_once(':').map_or(source, |(kind, _)| kind) {
+        "file" => SourceKind::File,
+        "stdin" => SourceKind::Stdin,
+        _ => SourceKind::Http,
+    }
+}
