@@ -239,7 +239,7 @@ pub struct AlertAction {
 /// Deviations of one fingerprint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Hash of fingerprint and first_seen, 16 hex digits: a replay gives the same.
+    /// Hash of fingerprint and `first_seen`, 16 hex digits: a replay gives the same.
     pub id: String,
     /// Hash of identity and subject, 16 hex digits: no pid, no time, no container id.
     pub fingerprint: String,
@@ -276,6 +276,7 @@ pub struct Alert {
     /// The nearest learned sibling.
     pub nearest: Option<Nearest>,
     /// What its process and the descendants did that did not fit, the first 20 by arrival.
+    #[serde(default)]
     pub evidence: Vec<Evidence>,
     /// Ancestors, oldest first, the process itself last.
     pub lineage: Vec<LineageEntry>,

@@ -205,6 +205,8 @@ impl DangerList {
     }
 }
 
+const FLAGS: [&str; 4] = ["terminal", "climbs", "socket_stdio", "service_shell"];
+
 fn check(raw: RawRule) -> Result<DangerRule, DangerError> {
     let fail = |what: String| DangerError::Rule { rule: raw.id.clone(), what };
     if !(0.0..=1.0).contains(&raw.score) {
@@ -215,7 +217,6 @@ fn check(raw: RawRule) -> Result<DangerRule, DangerError> {
         access |=
             Access::from_word(word).ok_or_else(|| fail(format!("`{word}` is not an access")))?;
     }
-    const FLAGS: [&str; 4] = ["terminal", "climbs", "socket_stdio", "service_shell"];
     if let Some(flag) = raw.flags.iter().find(|f| !FLAGS.contains(&f.as_str())) {
         return Err(fail(format!("`{flag}` is not one of {}", FLAGS.join(", "))));
     }

@@ -2,18 +2,16 @@
 
 use hanabi_event::Event;
 use hanabi_profile::{
-    Found, Hit, NodeId, NodeKind, Profile, ProgramKey, Tree,
+    Found, Hit, NodeId, NodeKind, Profile, ProgramKey,
     access::Access,
-    arguments,
     behaviour::{self, Behaviour, Flow, Object, Steps},
     path,
-    peer::AddressClass,
 };
 
 use crate::{
-    AlertPath, AlertSource, Expected, Kind, Nearest, ScorePart, Summary,
-    danger::DangerRule,
+    AlertPath, AlertSource, Expected, Kind, Summary,
     ledger::Finding,
+    miss::Miss,
     score::{self, Score},
     settings::Settings,
     text,
@@ -67,7 +65,7 @@ impl<'a> Case<'a> {
         )
     }
 
-    fn finding(&self, kind: Kind, subject: &str, score: Score, raw: &str) -> Finding {
+    pub(crate) fn finding(&self, kind: Kind, subject: &str, score: Score, raw: &str) -> Finding {
         let lowered = self.starting && !matches!(kind, Kind::NewPeer | Kind::NewPort);
         let value = score.value * (score::START - 1.0);
         let score = score.when(lowered, "container_start", value);
@@ -189,7 +187,7 @@ pub(crate) enum Judged {
     /// It fits: leaf, and whether every path was found to the letter.
     Fits(Option<NodeId>, bool),
     /// It does not.
-    Deviates(Finding),
+    Deviates(Box<Finding>),
 }
 
 /// Holds a known program's event against the tree.
@@ -250,7 +248,7 @@ pub(crate) fn judge(
         }
     }
     match worst {
-        Some(finding) if finding.score >= score::FLOOR => Judged::Deviates(finding),
+        Some(finding) if finding.score >= score::FLOOR => Judged::Deviates(Box::new(finding)),
         Some(_) => Judged::Fits(leaf, false),
         None => Judged::Fits(leaf, exact),
     }
@@ -300,7 +298,7 @@ fn is_common(call: &str) -> bool {
     )
 }
 
-fn program_name(profile: &Profile, program: NodeId) -> String {
+pub(crate) fn program_name(profile: &Profile, program: NodeId) -> String {
     profile.info(program).map(|i| format!("{} {}", i.name, i.executable)).unwrap_or_default()
 }
 
@@ -363,7 +361,7 @@ fn is_device(path: &str) -> bool {
     path.starts_with("/dev/") && !path.starts_with("/dev/shm/")
 }
 
-fn path_text(steps: &Steps) -> String {
+pub(crate) fn path_text(steps: &Steps) -> String {
     steps.iter().fold(String::new(), |mut text, (_, name)| {
         if name != "/" {
             text.push('/');
@@ -373,7 +371,7 @@ fn path_text(steps: &Steps) -> String {
     })
 }
 
-fn raw_object(case: &Case<'_>) -> String {
+pub(crate) fn raw_object(case: &Case<'_>) -> String {
     match &case.behaviour.object {
         Object::File(path) | Object::Unix(path) => (*path).to_owned(),
         Object::Pair(old, new) => format!("{old} -> {new}"),
@@ -388,7 +386,7 @@ fn raw_object(case: &Case<'_>) -> String {
 }
 
 /// Names from the root's child down to a node; the program's by its name alone.
-fn learned_names(profile: &Profile, node: NodeId) -> Vec<String> {
+pub(crate) fn learned_names(profile: &Profile, node: NodeId) -> Vec<String> {
     profile
         .tree
         .path(node)
@@ -400,383 +398,13 @@ fn learned_names(profile: &Profile, node: NodeId) -> Vec<String> {
         .collect()
 }
 
-struct Miss<'a> {
-    profile: &'a Profile,
-    program: NodeId,
-    case: &'a Case<'a>,
-    settings: &'a Settings,
-    steps: &'a Steps,
-    parent: NodeId,
-    step: usize,
-}
-
-impl Miss<'_> {
-    fn judge(&self) -> Result<Option<NodeId>, Box<Finding>> {
-        let Some((kind, token)) = self.steps.iter().nth(self.step) else { return Ok(None) };
-        let mut siblings: Vec<(&str, NodeId)> = self
-            .profile
-            .tree
-            .children(self.parent)
-            .filter(|id| same_level(self.profile.tree.node(*id).kind(), kind))
-            .map(|id| (self.profile.tree.name(id), id))
-            .collect();
-        siblings.sort_by_key(|(name, id)| {
-            (std::cmp::Reverse(self.profile.tree.node(*id).count), *name)
-        });
-        let names: Vec<&str> = siblings.iter().map(|(name, _)| *name).collect();
-        let nearest = self.settings.matcher.nearest(kind, token, &names);
-        let threshold = self.settings.matcher.threshold(kind);
-        if let Some(found) = &nearest
-            && found.similarity >= threshold
-            && self.accepts(kind, siblings.get(found.index).map(|s| s.1))
-        {
-            return Ok(siblings.get(found.index).map(|s| s.1));
-        }
-        let Some((deviation, subject, score)) = self.kind_and_score(kind, token) else {
-            return Ok(None);
-        };
-        let mut finding = self.case.finding(deviation, &subject, score, &raw_object(self.case));
-        finding.path.learned = learned_names(self.profile, self.parent);
-        finding.path.token = text::bounded(token, 200);
-        finding.expected = siblings
-            .iter()
-            .take(5)
-            .map(|(name, id)| Expected {
-                token: text::bounded(name, 120),
-                count: self.profile.tree.node(*id).count,
-            })
-            .collect();
-        finding.nearest = nearest.and_then(|found| {
-            let name = siblings.get(found.index)?.0;
-            Some(Nearest {
-                token: text::bounded(name, 120),
-                similarity: round(found.similarity),
-                threshold,
-            })
-        });
-        Err(Box::new(finding))
-    }
-
-    /// A near name is not enough where the sibling was never used in this way.
-    fn accepts(&self, kind: NodeKind, sibling: Option<NodeId>) -> bool {
-        if !matches!(kind, NodeKind::File | NodeKind::Directory) {
-            return true;
-        }
-        let altering = self.case.behaviour.access & Access::ALTERING;
-        sibling.is_some_and(|id| {
-            let known = self.profile.tree.node(id).access;
-            altering.is_empty() || known.intersects(Access::ALTERING)
-        })
-    }
-
-    fn kind_and_score(&self, kind: NodeKind, token: &str) -> Option<(Kind, String, Score)> {
-        let name = program_name(self.profile, self.program);
-        match kind {
-            NodeKind::Parent => {
-                Some((Kind::NewParent, format!("{name} {token}"), Score::base("new_parent", 0.25)))
-            }
-            NodeKind::Argument => {
-                let script = token.starts_with("script:");
-                let interpreter = arguments::is_interpreter(self.case.event.process.name);
-                let score = Score::base("new_argument", 0.22)
-                    .when(script, "inline_script", 0.08)
-                    .when(!interpreter, "plain_program", -0.02);
-                Some((Kind::NewArgument, format!("{name} {token}"), score))
-            }
-            NodeKind::File | NodeKind::Directory => self.file(kind, &name),
-            NodeKind::Direction | NodeKind::Class | NodeKind::Port | NodeKind::Peer => {
-                self.peer(kind, &name)
-            }
-            NodeKind::Unix => Some((
-                Kind::NewPeer,
-                format!("{name} unix {token}"),
-                Score::base("new_socket", 0.25),
-            )),
-            NodeKind::Socket => Some((
-                Kind::NewOperation,
-                format!("{name} socket {token}"),
-                Score::base("new_socket_family", 0.35),
-            )),
-            NodeKind::Root | NodeKind::Program | NodeKind::Operation => None,
-        }
-    }
-
-    fn file(&self, kind: NodeKind, name: &str) -> Option<(Kind, String, Score)> {
-        let access = self.case.behaviour.access;
-        let altering = access.intersects(Access::ALTERING);
-        let full = path_text(self.steps);
-        let looked = !altering && !access.intersects(Access::READ | Access::EXECUTE);
-        if looked || self.settings.danger.background.covers(&full, altering) {
-            return None;
-        }
-        let info = self.profile.info(self.program)?;
-        let stable =
-            score::is_stable_service(self.profile, self.program, info, self.case.event.time);
-        let total = self.steps.len().max(1);
-        let shared = self.step as f64 / total as f64;
-        let last = self.steps.iter().last().map_or("", |(_, n)| n);
-        let temporary = (full.starts_with("/tmp/")
-            || full.starts_with("/var/tmp/")
-            || full.starts_with("/dev/shm/"))
-            && last.contains('<');
-        let accounts = matches!(full.as_str(), "/etc/passwd" | "/etc/group");
-        let other_user = self.known_as_other_user(info, access);
-        let beside = ((kind == NodeKind::File && self.alters_here()) || self.in_own_area());
-        let facts = score::FileFacts { shared, temporary, stable, accounts, other_user, beside };
-        let score = score::file(access, &facts);
-        let kind = if kind == NodeKind::File && self.step + 1 == total {
-            Kind::NewFile
-        } else {
-            Kind::NewDirectory
-        };
-        // Files of one new directory are one subject; a new file is its own.
-        let place =
-            if kind == Kind::NewFile { full } else { prefix_text(self.steps, self.step + 1) };
-        let how = if altering { "alter" } else { "read" };
-        Some((kind, format!("{name} {how} {place}"), score))
-    }
-
-    fn peer(&self, kind: NodeKind, name: &str) -> Option<(Kind, String, Score)> {
-        let Object::Peer { flow, service, peer } = &self.case.behaviour.object else { return None };
-        let class = AddressClass::of(*peer);
-        let info = self.profile.info(self.program)?;
-        let stable =
-            score::is_stable_service(self.profile, self.program, info, self.case.event.time);
-        if *flow == Flow::Listen && self.accepts_on(service.port) {
-            return None;
-        }
-        let elsewhere = self.known_elsewhere();
-        let score = score::peer(*flow, class, service.port, elsewhere, stable);
-        let deviation = if kind == NodeKind::Port { Kind::NewPort } else { Kind::NewPeer };
-        let end = match flow {
-            Flow::Out => format!("{}:{}", service.address, service.port),
-            Flow::In => {
-                format!("{} {}", class.token(), hanabi_profile::peer::port_token(service.port))
-            }
-            Flow::Listen => hanabi_profile::peer::port_token(service.port),
-        };
-        Some((deviation, format!("{name} {} {end}", flow.word()), score))
-    }
-
-    /// The program, or it as another user, has accepted connections on this port: a start was not
-    /// seen while learning.
-    fn accepts_on(&self, port: u16) -> bool {
-        let tree = &self.profile.tree;
-        let Some(own) = self.profile.info(self.program) else { return false };
-        let port = hanabi_profile::peer::port_token(port);
-        self.profile.programs().filter(|(_, info)| info.executable == own.executable).any(
-            |(id, _)| {
-                tree.child(id, NodeKind::Direction, Flow::In.word()).is_some_and(|flow| {
-                    tree.children(flow)
-                        .any(|class| tree.child(class, NodeKind::Port, &port).is_some())
-                })
-            },
-        )
-    }
-
-    /// The program alters other files of this very directory.
-    fn alters_here(&self) -> bool {
-        let tree = &self.profile.tree;
-        tree.children(self.parent).any(|c| {
-            tree.node(c).kind() == NodeKind::File
-                && tree.node(c).access.intersects(Access::ALTERING)
-        })
-    }
-
-    /// A directory on the way is the program's own: it alters files in several directories of it.
-    fn in_own_area(&self) -> bool {
-        let tree = &self.profile.tree;
-        let mut at = self.parent;
-        loop {
-            let altered = tree.children(at).filter(|c| self.is_altered_directory(*c)).count();
-            // Everything is below the root, so more has to speak for it.
-            let enough = if at == self.program { 4 } else { 2 };
-            if altered >= enough {
-                return true;
-            }
-            if at == self.program || at == Tree::ROOT {
-                return false;
-            }
-            at = tree.node(at).parent();
-        }
-    }
-
-    fn is_altered_directory(&self, directory: NodeId) -> bool {
-        let tree = &self.profile.tree;
-        let altered = |id: NodeId| tree.node(id).access.intersects(Access::ALTERING);
-        tree.node(directory).kind() == NodeKind::Directory
-            && tree.children(directory).any(|c| altered(c) || tree.children(c).any(altered))
-    }
-
-    /// The same program has this path and access as another user: a server's master, its workers.
-    fn known_as_other_user(&self, own: &hanabi_profile::ProgramInfo, access: Access) -> bool {
-        self.profile.programs().any(|(other, info)| {
-            other != self.program
-                && info.name == own.name
-                && info.executable == own.executable
-                && matches!(self.profile.find(other, self.steps), Found::Known(leaf)
-                    if covered_by(self.profile.tree.node(leaf).access).contains(access))
-        })
-    }
-
-    /// Another program of the profile has this very path.
-    fn known_elsewhere(&self) -> bool {
-        known_anywhere(self.profile, self.steps)
-    }
-}
-
-fn prefix_text(steps: &Steps, count: usize) -> String {
-    steps.iter().take(count).fold(String::new(), |mut text, (_, name)| {
-        text.push('/');
-        text.push_str(name);
-        text
-    })
-}
-
-fn same_level(a: NodeKind, b: NodeKind) -> bool {
-    let place = |k| matches!(k, NodeKind::File | NodeKind::Directory);
-    a == b || (place(a) && place(b))
-}
-
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
-}
-
-/// The finding for a program that the profile does not know.
-pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Settings) -> Finding {
-    let process = &case.event.process;
-    let name = hanabi_profile::token::generalised(process.name);
-    let parent = behaviour::parent_token(process.parent);
-    let mut same_name: Vec<String> = Vec::new();
-    let mut same_exe = false;
-    let mut other_user: Option<String> = None;
-    for (_, info) in profile.programs() {
-        if info.name == name && info.executable == process.executable {
-            other_user = Some(info.user.clone());
-        } else if info.name == name {
-            same_name.push(info.executable.clone());
-        } else if info.executable == process.executable && !process.executable.is_empty() {
-            same_exe = true;
-        }
-    }
-    let exe = path::generalised(process.executable);
-    let (kind, score, token) = if other_user.is_some() {
-        (
-            Kind::NewUser,
-            Score::base("new_user", 0.25).when(case.became_root, "became_root", 0.30),
-            case.user.to_owned(),
-        )
-    } else if !same_name.is_empty() && !same_exe {
-        (Kind::NewExecutable, Score::base("new_executable", 0.40), exe.clone())
-    } else {
-        (
-            Kind::NewProcess,
-            score::new_process(
-                process.name,
-                by_service(profile, &parent),
-                &settings.danger.classes,
-            ),
-            name.clone(),
-        )
-    };
-    let raw = if kind == Kind::NewUser { case.user } else { process.command_line };
-    // What an interpreter is told to do is who it is: a backup and an intruder share a shell.
-    let script = if arguments::is_interpreter(process.name) {
-        behaviour::start_arguments(case.event).join(" ")
-    } else {
-        String::new()
-    };
-    let mut finding = case.finding(kind, &format!("{name} {exe} {parent} {script}"), score, raw);
-    finding.path.token = token;
-    finding.expected = match kind {
-        Kind::NewUser => other_user.into_iter().map(|token| Expected { token, count: 0 }).collect(),
-        Kind::NewExecutable => {
-            same_name.into_iter().take(5).map(|token| Expected { token, count: 0 }).collect()
-        }
-        _ => children_of(profile, &parent),
-    };
-    let names: Vec<&str> = profile.programs().map(|(_, i)| i.name.as_str()).collect();
-    finding.nearest = settings.matcher.nearest(NodeKind::Program, &name, &names).and_then(|m| {
-        Some(Nearest {
-            token: (*names.get(m.index)?).to_owned(),
-            similarity: round(m.similarity),
-            threshold: 1.0,
-        })
-    });
-    finding
-}
-
-/// True when a parent of this name serves connections.
-pub(crate) fn by_service(profile: &Profile, parent: &str) -> bool {
-    profile.programs().any(|(id, info)| {
-        info.name == parent
-            && info.slots >= 30
-            && !arguments::is_shell(parent)
-            && score::serves(profile, id)
-    })
 }
 
 /// True when any program of the profile has this very path.
 pub(crate) fn known_anywhere(profile: &Profile, steps: &Steps) -> bool {
     profile.programs().any(|(id, _)| matches!(profile.find(id, steps), Found::Known(_)))
-}
-
-/// What a parent has been seen to start, most often first.
-fn children_of(profile: &Profile, parent: &str) -> Vec<Expected> {
-    let mut children: Vec<Expected> = profile
-        .programs()
-        .filter_map(|(id, info)| {
-            let node = profile.tree.child(id, NodeKind::Parent, parent)?;
-            Some(Expected { token: info.name.clone(), count: profile.tree.node(node).count })
-        })
-        .collect();
-    children.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.token.cmp(&b.token)));
-    children.dedup_by(|a, b| a.token == b.token);
-    children.truncate(5);
-    children
-}
-
-/// The finding for a rule of the danger list.
-pub(crate) fn danger(case: &Case<'_>, rule: &DangerRule, further: &[&DangerRule]) -> Finding {
-    let process = &case.event.process;
-    let raw = raw_object(case);
-    let exe = path::generalised(process.executable);
-    let name = hanabi_profile::token::generalised(process.name);
-    let words = |title: &str, zh: bool| {
-        let (container, object) = (case.container, text::shown(&raw, 160));
-        let name = text::bounded(process.name, 40);
-        if zh {
-            format!("容器 {container} 中 {name}：{title}：{object}")
-        } else {
-            format!("in {container} {name}: {title}: {object}")
-        }
-    };
-    let mut mitre = rule.mitre.clone();
-    mitre.extend(further.iter().flat_map(|r| r.mitre.iter().cloned()));
-    mitre.dedup();
-    mitre.truncate(8);
-    let mut parts = vec![ScorePart { name: format!("danger:{}", rule.id), value: rule.score }];
-    parts.extend(
-        further.iter().map(|r| ScorePart { name: format!("also:{}", r.id), value: r.score }),
-    );
-    Finding {
-        kind: Kind::Danger,
-        source: AlertSource::Hanabi,
-        rule: format!("danger.{}", rule.id),
-        subject: format!("{name} {exe}"),
-        score: rule.score,
-        priority: None,
-        parts,
-        path: AlertPath {
-            learned: vec![name],
-            token: rule.id.clone(),
-            raw: text::shown(&raw, 300),
-        },
-        expected: Vec::new(),
-        nearest: None,
-        mitre,
-        summary: Summary { en: words(&rule.title, false), zh: words(&rule.title_zh, true) },
-    }
 }
 
 /// The object of a case as one generalised token.

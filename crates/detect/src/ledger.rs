@@ -192,30 +192,27 @@ impl Ledger {
             alert.samples.push(place.sample.clone());
         }
         self.changed.insert(fingerprint.to_owned());
-        self.into_incident(fingerprint, place);
+        self.join_incident(fingerprint, place);
     }
 
-    fn into_incident(&mut self, fingerprint: &str, place: &Place<'_>) {
+    fn join_incident(&mut self, fingerprint: &str, place: &Place<'_>) {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         let recent = |i: &Incident| place.time.saturating_sub(i.last_seen) <= INCIDENT_GAP;
-        let index = match self.incidents.iter().rposition(recent) {
-            Some(index) => index,
-            None => {
-                self.incidents.push(Incident {
-                    id: hash::id(&[&alert.identity, "incident", &place.time.to_string()]),
-                    identity: alert.identity.clone(),
-                    container: alert.container.clone(),
-                    priority: alert.priority,
-                    alerts: Vec::new(),
-                    alerts_total: 0,
-                    count: 0,
-                    first_seen: place.time,
-                    last_seen: place.time,
-                    summary: alert.summary.clone(),
-                });
-                self.incidents.len() - 1
-            }
-        };
+        let index = self.incidents.iter().rposition(recent).unwrap_or_else(|| {
+            self.incidents.push(Incident {
+                id: hash::id(&[&alert.identity, "incident", &place.time.to_string()]),
+                identity: alert.identity.clone(),
+                container: alert.container.clone(),
+                priority: alert.priority,
+                alerts: Vec::new(),
+                alerts_total: 0,
+                count: 0,
+                first_seen: place.time,
+                last_seen: place.time,
+                summary: alert.summary.clone(),
+            });
+            self.incidents.len() - 1
+        });
         let incident = &mut self.incidents[index];
         incident.count += 1;
         incident.last_seen = incident.last_seen.max(place.time);
@@ -311,39 +308,33 @@ fn open(
 
 fn active(alert: &mut Alert, time: EventTime, priority: Priority) {
     let start = time - time % SECOND;
-    match alert.activity.iter_mut().rev().take(4).find(|a| a.start == start) {
-        Some(step) => {
-            step.count += 1;
-            step.first = step.first.min(time);
-            step.max_priority = step.max_priority.max(priority);
-        }
-        None => {
-            let at = alert.activity.partition_point(|a| a.start < start);
-            alert
-                .activity
-                .insert(at, Activity { start, first: time, count: 1, max_priority: priority });
-            if alert.activity.len() > MAX_ACTIVITY {
-                alert.activity.remove(0);
-            }
+    if let Some(step) = alert.activity.iter_mut().rev().take(4).find(|a| a.start == start) {
+        step.count += 1;
+        step.first = step.first.min(time);
+        step.max_priority = step.max_priority.max(priority);
+    } else {
+        let at = alert.activity.partition_point(|a| a.start < start);
+        alert
+            .activity
+            .insert(at, Activity { start, first: time, count: 1, max_priority: priority });
+        if alert.activity.len() > MAX_ACTIVITY {
+            alert.activity.remove(0);
         }
     }
 }
 
 fn seen_in(alert: &mut Alert, place: &Place<'_>) {
-    match alert.containers.iter_mut().find(|c| c.id == place.container.id) {
-        Some(known) => {
-            known.count += 1;
-            known.last_seen = known.last_seen.max(place.time);
-        }
-        None => {
-            alert.containers_total += 1;
-            if alert.containers.len() < MAX_CONTAINERS {
-                alert.containers.push(AlertContainer {
-                    count: 1,
-                    last_seen: place.time,
-                    ..place.container.clone()
-                });
-            }
+    if let Some(known) = alert.containers.iter_mut().find(|c| c.id == place.container.id) {
+        known.count += 1;
+        known.last_seen = known.last_seen.max(place.time);
+    } else {
+        alert.containers_total += 1;
+        if alert.containers.len() < MAX_CONTAINERS {
+            alert.containers.push(AlertContainer {
+                count: 1,
+                last_seen: place.time,
+                ..place.container.clone()
+            });
         }
     }
     if let Some(first) = alert.containers.first() {

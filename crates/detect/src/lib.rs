@@ -5,13 +5,18 @@
 mod alert;
 pub mod bursts;
 pub mod danger;
+mod detector;
+mod findings;
 mod hash;
 mod instance;
 mod judge;
+mod learner;
 pub mod ledger;
 pub mod matcher;
+mod miss;
 mod processes;
 mod router;
+mod rules;
 pub mod score;
 mod settings;
 mod shard;

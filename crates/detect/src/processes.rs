@@ -178,6 +178,6 @@ impl Processes {
 }
 
 /// A successful execve: a process becomes a program.
-pub fn is_start(event: &Event<'_>) -> bool {
+pub(crate) fn is_start(event: &Event<'_>) -> bool {
     matches!(event.call, "execve" | "execveat") && event.result.is_none_or(|r| r >= 0)
 }

@@ -120,7 +120,11 @@ impl Router {
         let key = (host, id);
         match self.place(key, !named.is_empty()) {
             Some(place) => {
-                push(work, place, Item::Record { slot: place.slot, record: index, host, watermark })
+                push(
+                    work,
+                    place,
+                    Item::Record { slot: place.slot, record: index, host, watermark },
+                );
             }
             None if !named.is_empty() || id == "host" => {
                 let place = self.name(key, &block.event(record), work);

@@ -110,6 +110,7 @@ pub fn peer(flow: Flow, class: AddressClass, port: u16, elsewhere: bool, stable:
 
 /// What is known of a path that does not fit.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own weight")]
 pub struct FileFacts {
     /// The share of the path that is known, 0..1.
     pub shared: f64,

@@ -136,7 +136,7 @@ impl Shard {
         for item in items {
             match item {
                 Item::Open { identity, now } => {
-                    self.watches.push(Watch::new(&identity, now, settings))
+                    self.watches.push(Watch::new(&identity, now, settings));
                 }
                 Item::Record { slot, record, host, watermark } => {
                     self.release(host, watermark, settings, observer);

@@ -3,6 +3,7 @@
 use hanabi_event::EventTime;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn serialize<S: Serializer>(time: &EventTime, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&hanabi_event::time::format_time(*time))
 }

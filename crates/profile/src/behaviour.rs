@@ -218,7 +218,7 @@ fn process<'a>(event: &Event<'a>, failed: bool) -> Object<'a> {
 /// One path below a program: kinds and names, the names in one buffer.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
-    steps: Vec<(NodeKind, u32, u32)>,
+    path: Vec<(NodeKind, u32, u32)>,
     text: String,
     spans: Vec<(u32, u32)>,
 }
@@ -226,31 +226,31 @@ pub struct Steps {
 impl Steps {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
-        self.steps.clear();
+        self.path.clear();
         self.text.clear();
     }
 
     /// The steps, root side first.
     pub fn iter(&self) -> impl Iterator<Item = (NodeKind, &str)> {
-        self.steps.iter().map(|(kind, start, end)| {
+        self.path.iter().map(|(kind, start, end)| {
             (*kind, self.text.get(*start as usize..*end as usize).unwrap_or_default())
         })
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.steps.len()
+        self.path.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.path.is_empty()
     }
 
     pub(crate) fn push(&mut self, kind: NodeKind, name: &str) {
         let start = self.text.len() as u32;
         self.text.push_str(name);
-        self.steps.push((kind, start, self.text.len() as u32));
+        self.path.push((kind, start, self.text.len() as u32));
     }
 
     /// The steps of a file path.
@@ -263,7 +263,7 @@ impl Steps {
         }
         for (index, (start, end)) in self.spans.iter().enumerate() {
             let kind = if index + 1 == count { NodeKind::File } else { NodeKind::Directory };
-            self.steps.push((kind, *start, *end));
+            self.path.push((kind, *start, *end));
         }
     }
 

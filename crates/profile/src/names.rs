@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct NameId(pub(crate) u32);
+pub(crate) struct NameId(pub(crate) u32);
 
 /// Strings kept once each, in order of arrival. Ids stay valid for the table's life.
 #[derive(Clone, Default)]
-pub struct Names {
+pub(crate) struct Names {
     text: String,
     ends: Vec<u32>,
     index: HashTable<u32>,
@@ -27,18 +27,18 @@ impl std::fmt::Debug for Names {
 
 impl Names {
     /// The string of an id.
-    pub fn get(&self, id: NameId) -> &str {
+    pub(crate) fn get(&self, id: NameId) -> &str {
         slice(&self.text, &self.ends, id.0)
     }
 
     /// The id of a string that is there. One hash.
-    pub fn find(&self, name: &str) -> Option<NameId> {
+    pub(crate) fn find(&self, name: &str) -> Option<NameId> {
         let hash = self.hash(name);
         self.index.find(hash, |id| slice(&self.text, &self.ends, *id) == name).map(|id| NameId(*id))
     }
 
     /// The id of a string, put in if it is new.
-    pub fn intern(&mut self, name: &str) -> NameId {
+    pub(crate) fn intern(&mut self, name: &str) -> NameId {
         if let Some(id) = self.find(name) {
             return id;
         }
@@ -51,18 +51,8 @@ impl Names {
         NameId(id)
     }
 
-    /// How many strings there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// True when there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// Bytes held.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.text.capacity() + self.ends.capacity() * 4 + self.index.capacity() * 5
     }
 
@@ -110,9 +100,9 @@ mod tests {
         let a = names.intern("a");
         let empty = names.intern("");
         assert_eq!(names.intern("a"), a);
-        assert_eq!((names.get(a), names.get(empty), names.len()), ("a", "", 2));
+        assert_eq!((names.get(a), names.get(empty), names.ends.len()), ("a", "", 2));
         assert_eq!(names.find("b"), None);
         let copy: Names = serde_json::from_str(&serde_json::to_string(&names).unwrap()).unwrap();
-        assert_eq!((copy.find("a"), copy.len()), (Some(a), 2));
+        assert_eq!((copy.find("a"), copy.ends.len()), (Some(a), 2));
     }
 }

@@ -5,17 +5,17 @@ use std::net::{IpAddr, Ipv4Addr};
 /// What kind of address a peer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AddressClass {
-    /// 127.0.0.0/8, ::1.
+    /// `127.0.0.0/8`, `::1`.
     Loopback,
     /// RFC 1918 and RFC 4193: the cluster's own networks.
     Private,
-    /// 169.254.0.0/16, fe80::/10.
+    /// `169.254.0.0/16`, `fe80::/10`.
     LinkLocal,
     /// 169.254.169.254 and its like: a cloud's credentials.
     Metadata,
     /// Multicast and broadcast.
     Multicast,
-    /// 0.0.0.0, ::.
+    /// `0.0.0.0`, `::`.
     Unspecified,
     /// Everything else.
     Public,

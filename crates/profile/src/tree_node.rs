@@ -1,4 +1,4 @@
-//! The snapshot format: the TreeNode of the specification, stable and versioned.
+//! The snapshot format: the `TreeNode` of the specification, stable and versioned.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct TreeNode {
     pub kind: String,
     /// Events that went through this node.
     pub events_count: u64,
-    /// first_seen, last_seen, examples, token types, revisions, origin …
+    /// `first_seen`, `last_seen`, examples, token types, revisions, origin …
     pub metadata: Map<String, Value>,
     /// Children by key, sorted.
     pub children: BTreeMap<String, TreeNode>,

@@ -1,4 +1,4 @@
-//! The snapshot: the specification's TreeNode, made from the tree in memory.
+//! The snapshot: the specification's `TreeNode`, made from the tree in memory.
 
 use hanabi_event::{Category, EventTime, time::format_time};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use crate::{
 pub const SNAPSHOT_VERSION: u64 = 1;
 
 impl Profile {
-    /// The whole tree as TreeNodes: root, branch, operation, process, attributes.
+    /// The whole tree as `TreeNode`s: root, branch, operation, process, attributes.
     pub fn snapshot(&self) -> TreeNode {
         let mut root = node("root", "root");
         for category in [Category::Process, Category::Network, Category::File] {

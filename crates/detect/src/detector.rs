@@ -1,0 +1,324 @@
+//! Detection: what does not fit becomes findings, grouped by the session it happens in.
+
+use std::collections::BTreeSet;
+
+use hanabi_event::Event;
+use hanabi_profile::{
+    NodeId,
+    access::Access,
+    behaviour::{Flow, Object},
+};
+
+use crate::{
+    Alert, AlertPath, AlertSource, Evidence, Instance, Kind, ScorePart, Settings, Summary, Watch,
+    bursts::Burst,
+    findings,
+    judge::{self, Case, Judged},
+    learner::worst,
+    ledger::Finding,
+    processes, score, text,
+    watch::{container_name, open_session, place, session_of},
+};
+
+impl Watch {
+    pub(crate) fn detect(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        program: Option<NodeId>,
+        key: Option<u64>,
+        settings: &Settings,
+    ) {
+        let event = case.event;
+        let mut dangerous = false;
+        if self.is_news(case, program, settings) {
+            dangerous = self.dangers(instance, case, settings);
+        }
+        let Some(program) = program else {
+            self.unknown(instance, case, settings);
+            return;
+        };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let judged = judge::judge(&self.profile, program, case, settings, &mut buffer);
+        match judged {
+            Judged::Fits(leaf, exact) => {
+                let operation = self.profile.count(program, leaf, case.hit());
+                if !exact {
+                    self.profile.variations += 1;
+                }
+                if let (Some(key), Some(leaf), true) = (key, leaf, exact && !dangerous) {
+                    self.profile.remember(key, leaf, operation);
+                }
+                if !exact && !case.behaviour.follows {
+                    self.burst(instance, case, settings);
+                }
+                self.in_session(instance, event);
+            }
+            Judged::Deviates(finding) => {
+                self.profile.count(program, None, case.hit());
+                self.profile.deviations += 1;
+                if !dangerous {
+                    let opens = processes::is_start(event);
+                    self.deviate(instance, case, *finding, opens, settings);
+                }
+                self.burst(instance, case, settings);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Raises the worst of the danger rules that an event meets.
+    pub(crate) fn dangers(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        settings: &Settings,
+    ) -> bool {
+        let context = self.context(instance, case);
+        let rules = settings.danger.matches(case.event, &case.behaviour, context);
+        let Some((rule, further)) = worst(&rules) else { return false };
+        let finding = findings::danger(case, rule, &further);
+        if self.is_own_work(case, &finding) {
+            return false;
+        }
+        self.profile.deviations += 1;
+        let fingerprint = self.raise(instance, case.event, finding);
+        if processes::is_start(case.event) {
+            open_session(instance, case.event, &fingerprint);
+        }
+        true
+    }
+
+    pub(crate) fn unknown(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        settings: &Settings,
+    ) {
+        self.profile.deviations += 1;
+        self.profile.events += 1;
+        self.profile.last_seen = self.profile.last_seen.max(case.event.time);
+        let session = session_of(instance, case.event);
+        let start = processes::is_start(case.event);
+        if start || session.is_none() {
+            let finding = findings::unknown_program(&self.profile, case, settings);
+            self.deviate(instance, case, finding, true, settings);
+        } else {
+            self.unknown_does(instance, case, settings);
+        }
+        self.burst(instance, case, settings);
+    }
+
+    /// What a process outside the profile does is evidence of the alert it runs under.
+    pub(crate) fn unknown_does(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        settings: &Settings,
+    ) {
+        let behaviour = &case.behaviour;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        judge::paths(case, &mut buffer);
+        let elsewhere = buffer.iter().any(|steps| judge::known_anywhere(&self.profile, steps));
+        self.buffer = buffer;
+        let score = match &behaviour.object {
+            Object::Peer { flow, service, peer } if !behaviour.follows && service.port != 0 => {
+                let class = hanabi_profile::peer::AddressClass::of(*peer);
+                score::peer(*flow, class, service.port, elsewhere, false).value
+            }
+            Object::File(path) | Object::Pair(_, path)
+                if behaviour.access.intersects(Access::ALTERING)
+                    && !settings.danger.background.covers(path, true) =>
+            {
+                let harm = Access::DELETE | Access::WRITE | Access::TRUNCATE;
+                let configuration = path.starts_with("/etc/");
+                if elsewhere
+                    && !configuration
+                    && !case.starting
+                    && behaviour.access.intersects(harm)
+                {
+                    score::TAMPERING
+                } else {
+                    0.35
+                }
+            }
+            _ => {
+                self.in_session(instance, case.event);
+                return;
+            }
+        };
+        let kind = if matches!(behaviour.object, Object::Peer { .. }) {
+            Kind::NewPeer
+        } else {
+            Kind::NewFile
+        };
+        let token = judge::object_token(case);
+        self.evidence(instance, case, evidence(case, kind, &token, score), &[], settings);
+    }
+
+    pub(crate) fn deviate(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        finding: Finding,
+        opens: bool,
+        settings: &Settings,
+    ) {
+        let known_session =
+            session_of(instance, case.event).filter(|s| self.ledger.get(s).is_some());
+        if known_session.is_some() {
+            let piece = evidence(case, finding.kind, &finding.path.token, finding.score);
+            self.evidence(instance, case, piece, &finding.mitre, settings);
+            return;
+        }
+        let fingerprint = self.raise(instance, case.event, finding);
+        if opens {
+            open_session(instance, case.event, &fingerprint);
+        }
+    }
+
+    pub(crate) fn evidence(
+        &mut self,
+        instance: &Instance,
+        case: &Case<'_>,
+        evidence: Evidence,
+        mitre: &[String],
+        settings: &Settings,
+    ) {
+        let Some(session) = session_of(instance, case.event) else { return };
+        let Some(alert) = self.ledger.get(&session) else { return };
+        let score = session_score(alert, &evidence, settings);
+        let place = place(instance, case.event, &self.profile);
+        self.ledger.evidence(&session, evidence, score, mitre, &place);
+    }
+
+    /// Counts an event that needs no explanation at the alert its process runs under.
+    pub(crate) fn in_session(&mut self, instance: &Instance, event: &Event<'_>) {
+        if let Some(session) = session_of(instance, event) {
+            self.ledger.continued(&session, event.time);
+        }
+    }
+
+    pub(crate) fn burst(&mut self, instance: &mut Instance, case: &Case<'_>, settings: &Settings) {
+        if !settings.bursts || !self.profile.phase.detects() {
+            return;
+        }
+        let behaviour = &case.behaviour;
+        let (burst, object) = match &behaviour.object {
+            Object::Peer { flow: Flow::Out, service, .. }
+                if !behaviour.follows && service.port != 0 =>
+            {
+                (Burst::Scan, format!("{}:{}", service.address, service.port))
+            }
+            Object::File(path) | Object::Pair(path, _)
+                if behaviour.access.intersects(Access::ALTERING) =>
+            {
+                (Burst::Change, (*path).to_owned())
+            }
+            Object::File(path)
+                if behaviour.access.intersects(Access::READ | Access::LIST | Access::STAT) =>
+            {
+                (Burst::Sweep, (*path).to_owned())
+            }
+            _ => return,
+        };
+        let expected = settings.danger.background.covers(&object, burst == Burst::Change)
+            || (burst != Burst::Scan && case.starting)
+            || (burst != Burst::Change && self.is_known_anywhere(case));
+        if expected {
+            return;
+        }
+        let actor =
+            session_of(instance, case.event).unwrap_or_else(|| case.event.process.name.to_owned());
+        let object = u64::from_str_radix(&crate::hash::id(&[&object]), 16).unwrap_or_default();
+        let Some(distinct) = instance.bursts.count(&actor, burst, object, case.event.time) else {
+            return;
+        };
+        let finding = self.burst_finding(instance, case, burst, distinct);
+        self.raise(instance, case.event, finding);
+    }
+
+    /// Any program of the profile does this: a backup reads what its service reads.
+    pub(crate) fn is_known_anywhere(&self, case: &Case<'_>) -> bool {
+        let mut buffer = Vec::new();
+        judge::paths(case, &mut buffer);
+        buffer.iter().any(|steps| judge::known_anywhere(&self.profile, steps))
+    }
+
+    pub(crate) fn burst_finding(
+        &self,
+        instance: &Instance,
+        case: &Case<'_>,
+        burst: Burst,
+        distinct: usize,
+    ) -> Finding {
+        let name = text::bounded(case.event.process.name, 40);
+        let container = container_name(instance, &self.profile.identity);
+        let (what, what_zh) = match burst {
+            Burst::Scan => ("new peers or ports", "个新的对端或端口"),
+            Burst::Sweep => ("new files read or looked at", "个新文件被读取或查看"),
+            Burst::Change => ("files changed", "个文件被改动"),
+        };
+        Finding {
+            kind: Kind::Burst,
+            source: AlertSource::Hanabi,
+            rule: format!("burst.{}", burst.as_str()),
+            subject: hanabi_profile::token::generalised(case.event.process.name),
+            score: burst.score(),
+            priority: None,
+            parts: vec![ScorePart {
+                name: format!("burst:{}", burst.as_str()),
+                value: burst.score(),
+            }],
+            path: AlertPath {
+                learned: Vec::new(),
+                token: burst.as_str().to_owned(),
+                raw: judge::object_token(case),
+            },
+            expected: Vec::new(),
+            nearest: None,
+            mitre: burst.mitre().iter().map(|m| (*m).to_owned()).collect(),
+            summary: Summary {
+                en: format!("in {container} {name}: {distinct} {what} within ten seconds"),
+                zh: format!("容器 {container} 中 {name} 在十秒内有 {distinct} {what_zh}"),
+            },
+        }
+    }
+}
+
+/// One piece of evidence.
+fn evidence(case: &Case<'_>, kind: Kind, token: &str, score: f64) -> Evidence {
+    Evidence {
+        kind: kind.as_str().to_owned(),
+        process: text::bounded(case.event.process.name, 40),
+        token: text::bounded(token, 160),
+        score,
+        count: 1,
+    }
+}
+
+/// The highest score, more for further evidence, more for looking around. See [`score`].
+fn session_score(alert: &Alert, new: &Evidence, settings: &Settings) -> f64 {
+    let known = alert
+        .evidence
+        .iter()
+        .filter(|e| e.kind != new.kind || e.token != new.token || e.process != new.process);
+    let all: Vec<&Evidence> = known.chain(std::iter::once(new)).collect();
+    let first = alert.score_parts.first().map_or(0.0, |p| p.value);
+    let highest = all.iter().map(|e| e.score).fold(first, f64::max);
+    let classes = &settings.danger.classes;
+    let mut tools: BTreeSet<&str> = all
+        .iter()
+        .filter(|e| e.kind == Kind::NewProcess.as_str() && score::is_discovery(&e.token, classes))
+        .map(|e| e.token.as_str())
+        .collect();
+    if score::is_discovery(&alert.path.token, classes) {
+        tools.insert(&alert.path.token);
+    }
+    let further = 0.03 * (all.len().min(4) as f64);
+    let looking = 0.08 * (tools.len().saturating_sub(1).min(5) as f64);
+    // Ordinary pieces never add up to a Warning by their number alone.
+    let ordinary = if highest < 0.5 { (highest + further).min(0.49) } else { highest + further };
+    (ordinary + looking).min(1.0)
+}

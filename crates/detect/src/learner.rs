@@ -1,0 +1,171 @@
+//! Learning: what is taken into the tree, and what waits for a person.
+
+use hanabi_profile::{
+    Found, NodeId, arguments,
+    behaviour::{self, Object},
+};
+
+use crate::{
+    Instance, Quarantined, Settings, Watch,
+    danger::{Context, DangerRule},
+    findings,
+    judge::{self, Case},
+    ledger::{Finding, Ledger},
+    processes, score,
+    watch::{MAX_QUARANTINE, OWN_WORK_SLOTS},
+};
+
+impl Watch {
+    pub(crate) fn learn(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        program: Option<NodeId>,
+        key: Option<u64>,
+        settings: &Settings,
+    ) {
+        if self.is_news(case, program, settings) && self.quarantined(instance, case, settings) {
+            return;
+        }
+        let event = case.event;
+        let program = match program {
+            Some(program) => program,
+            None => self.profile.learn_program(&case.key(), event.time, &settings.limits).0,
+        };
+        if processes::is_start(event)
+            && let Some(info) = self.profile.info_mut(program)
+        {
+            info.starts += 1;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (leaf, operation) =
+            judge::learn(&mut self.profile, program, case, settings, &mut buffer);
+        self.buffer = buffer;
+        if let (Some(key), Some(leaf)) = (key, leaf) {
+            self.profile.remember(key, leaf, operation);
+        }
+        self.in_session(instance, event);
+    }
+
+    /// True when learning would take something in that it has not seen, or the call is one that the
+    /// danger list names.
+    pub(crate) fn is_news(
+        &mut self,
+        case: &Case<'_>,
+        program: Option<NodeId>,
+        settings: &Settings,
+    ) -> bool {
+        let Some(program) = program else { return true };
+        if settings.danger.watches(case.behaviour.call)
+            || matches!(case.behaviour.call, "dup2" | "dup3" | "dup")
+        {
+            return true;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        judge::paths(case, &mut buffer);
+        let news = buffer.iter().any(|steps| match self.profile.find(program, steps) {
+            Found::Known(leaf) => !judge::covered_by(self.profile.tree.node(leaf).access)
+                .contains(case.behaviour.access),
+            Found::Missing { .. } => !case.behaviour.follows,
+        });
+        self.buffer = buffer;
+        news
+    }
+
+    /// Raises and keeps apart what is dangerous; true when it is not to be learned.
+    pub(crate) fn quarantined(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        settings: &Settings,
+    ) -> bool {
+        let context = self.context(instance, case);
+        let rules = settings.danger.matches(case.event, &case.behaviour, context);
+        let Some((rule, further)) = worst(&rules) else { return false };
+        let finding = findings::danger(case, rule, &further);
+        let fingerprint = own_work_key(case, &finding);
+        let slot = case.event.time / hanabi_event::SECOND;
+        if self.quarantine.len() < MAX_QUARANTINE || self.quarantine.contains_key(&fingerprint) {
+            let item = self.quarantine.entry(fingerprint).or_insert_with(|| Quarantined {
+                rule: rule.id.clone(),
+                what: finding.path.raw.clone(),
+                last_slot: u64::MAX,
+                ..Quarantined::default()
+            });
+            if item.last_slot != slot {
+                item.last_slot = slot;
+                item.slots += 1;
+            }
+            item.accepted |= item.slots >= OWN_WORK_SLOTS;
+            if item.accepted {
+                return false;
+            }
+        }
+        self.raise(instance, case.event, finding);
+        true
+    }
+
+    /// True when this dangerous behaviour was seen to be the container's own work.
+    pub(crate) fn is_own_work(&self, case: &Case<'_>, finding: &Finding) -> bool {
+        self.quarantine.get(&own_work_key(case, finding)).is_some_and(|item| item.accepted)
+    }
+
+    pub(crate) fn context(&self, instance: &Instance, case: &Case<'_>) -> Context {
+        let pid = case.event.process.pid;
+        let terminal = case.event.process.tty.map_or_else(
+            || pid.and_then(|p| instance.processes.get(p)).is_some_and(|p| p.terminal),
+            |tty| tty > 0,
+        );
+        Context { terminal, service_shell: self.is_service_shell(instance, case) }
+    }
+
+    pub(crate) fn is_service_shell(&self, instance: &Instance, case: &Case<'_>) -> bool {
+        let process = &case.event.process;
+        if !processes::is_start(case.event) || !arguments::is_shell(process.name) {
+            return false;
+        }
+        let parent = behaviour::parent_token(process.parent);
+        if parent == behaviour::RUNTIME
+            || arguments::is_shell(process.parent)
+            || is_script(process.parent)
+        {
+            return false;
+        }
+        let in_session = process
+            .parent_pid
+            .and_then(|p| instance.processes.get(p))
+            .is_some_and(|p| p.session.is_some());
+        let parent_serves = self.profile.programs().any(|(id, info)| {
+            info.name == parent
+                && (info.slots >= 60 || (info.slots >= 30 && score::serves(&self.profile, id)))
+        });
+        let done_before = self.profile.programs().any(|(id, info)| {
+            arguments::is_shell(&info.name)
+                && self.profile.tree.child(id, hanabi_profile::NodeKind::Parent, &parent).is_some()
+        });
+        parent_serves && !in_session && !done_before
+    }
+}
+
+/// What makes dangerous behaviour the same again: the rule, the executable, and what it was done
+/// to. The name is left out, since wrappers run one executable under many names.
+fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
+    let object = match &case.behaviour.object {
+        Object::Start => hanabi_profile::behaviour::start_arguments(case.event).join(" "),
+        _ => judge::object_token(case),
+    };
+    Ledger::fingerprint(&finding.rule, case.event.process.executable, &object)
+}
+
+pub(crate) fn worst<'r>(rules: &[&'r DangerRule]) -> Option<(&'r DangerRule, Vec<&'r DangerRule>)> {
+    let mut sorted = rules.to_vec();
+    sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+    let (first, rest) = sorted.split_first()?;
+    Some((first, rest.to_vec()))
+}
+
+/// Shell scripts run shells all day.
+fn is_script(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh")
+}
