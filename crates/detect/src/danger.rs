@@ -171,6 +171,12 @@ impl DangerList {
         Self::parse(BUILTIN).unwrap_or_default()
     }
 
+    /// The classes and background of the built-in list without its rules, for measurement.
+    pub fn background_only() -> Self {
+        let Self { classes, background, .. } = Self::builtin();
+        Self { classes, background, ..Self::default() }
+    }
+
     /// True for calls that rules name and that are rare enough to be looked at each time.
     pub fn watches(&self, call: &str) -> bool {
         self.watched.contains(call)

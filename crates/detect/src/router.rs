@@ -87,8 +87,7 @@ impl Router {
 
     /// Distributes a block's records.
     pub fn route(&mut self, block: &Block) -> Work {
-        let mut work =
-            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        let mut work = empty_work();
         self.received += block.lines();
         for reason in block.rejects() {
             self.rejected[*reason as usize] += 1;
@@ -231,6 +230,13 @@ impl Router {
         place
     }
 
+    /// Makes room for a profile that was learned elsewhere; returns its shard. Profiles are to be
+    /// given to [`crate::Shard::adopt`] in the same order.
+    pub fn adopt(&mut self, identity: &str) -> usize {
+        let mut work = empty_work();
+        usize::from(self.open(identity, 0, &mut work).shard)
+    }
+
     fn release(&mut self, key: &(u16, String), place: Place, work: &mut Work) {
         let Some(waiting) = self.waiting.remove(key) else { return };
         self.waiting_lines -= waiting.lines.len();
@@ -298,8 +304,7 @@ impl Router {
 
     /// Files everything that waits: the input has ended.
     pub fn flush(&mut self) -> Work {
-        let mut work =
-            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        let mut work = empty_work();
         while !self.waiting.is_empty() && !self.waiting_order.is_empty() {
             self.file_oldest(&mut work);
         }
@@ -309,8 +314,7 @@ impl Router {
 
     /// Moves a silent system on: every host's time becomes at least `now`.
     pub fn silence(&mut self, passed: EventTime) -> Work {
-        let mut work =
-            Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() };
+        let mut work = empty_work();
         for host in 0..self.clocks.len() {
             self.clocks[host].watermark += passed;
             let watermark = self.clocks[host].watermark;
@@ -329,6 +333,10 @@ impl Router {
     pub fn now(&self) -> EventTime {
         self.clocks.iter().map(|c| c.watermark).max().unwrap_or_default()
     }
+}
+
+fn empty_work() -> Work {
+    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() }
 }
 
 fn push(work: &mut Work, place: Place, item: Item) {

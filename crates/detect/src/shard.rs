@@ -269,6 +269,11 @@ impl Shard {
         }
     }
 
+    /// Takes in a profile that was learned elsewhere; it gets the next slot.
+    pub fn adopt(&mut self, watch: Watch) {
+        self.watches.push(watch);
+    }
+
     /// Lines that are held.
     pub fn held(&self) -> usize {
         self.held.len()

@@ -78,6 +78,18 @@ impl Watch {
         }
     }
 
+    /// What it has learned, without its containers and alerts: to be carried elsewhere.
+    #[must_use]
+    pub fn learned(&self) -> Self {
+        Self {
+            profile: self.profile.clone(),
+            instances: BTreeMap::new(),
+            ledger: Ledger::default(),
+            quarantine: self.quarantine.clone(),
+            buffer: Vec::new(),
+        }
+    }
+
     /// Rebuilds what is not stored. To be called after deserialising.
     pub fn restore(&mut self) {
         self.profile.restore();

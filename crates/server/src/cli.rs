@@ -197,9 +197,28 @@ pub(crate) struct EvalArgs {
     /// Let learning end by itself instead of at the end of the labelled learning phase.
     #[arg(long)]
     pub(crate) self_ending: bool,
+    /// Start from the profiles stored in this directory, detecting from the first event.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) profiles: Option<PathBuf>,
+    /// Leave an ingredient of detection out, to see what it is worth; may be repeated.
+    #[arg(long, value_name = "INGREDIENT")]
+    pub(crate) without: Vec<Ingredient>,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What detection is made of and `eval` can leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ingredient {
+    /// Merging siblings of one shape.
+    Structural,
+    /// Accepting what is near to something learned.
+    Semantic,
+    /// The danger list.
+    Danger,
+    /// Behaviour that single events do not show.
+    Bursts,
 }
 
 /// `hanabi config …`.

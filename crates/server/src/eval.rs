@@ -1,14 +1,17 @@
 //! `hanabi eval`: detection judged on a labelled recording.
 
-use std::{io::Write as _, path::Path, sync::Arc, time::Instant};
+use std::{io::Write as _, path::Path, time::Instant};
 
 use anyhow::Context as _;
-use hanabi_detect::{Alert, AlertSource, Router};
+use hanabi_detect::{Alert, AlertSource, Settings, danger::DangerList, matcher::Exact};
 use hanabi_event::{EventTime, Priority, SECOND, time::parse_time};
-use hanabi_telemetry::{EventCounter, ExporterOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::{cli::EvalArgs, config::Config, engine::Engine, feed, replay::Metered};
+use crate::{
+    cli::{EvalArgs, Ingredient},
+    config::Config,
+    feed,
+};
 
 /// An alert may come this long after an episode's end and still belong to it.
 const GRACE: EventTime = 2 * SECOND;
@@ -94,18 +97,14 @@ struct Report {
 pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
     let phases = labels(&args.labels)?;
     let mut settings = feed::settings(&config)?;
-    if !args.self_ending {
+    if !args.self_ending && args.profiles.is_none() {
         settings.detect_from = phases.iter().find(|p| p.kind == "learn").map(|p| p.end);
     }
-    let include_host = settings.include_host;
-    let mut engine = Engine::start(
-        Arc::new(settings),
-        feed::decoding(&config),
-        feed::threads(None),
-        Router::new(include_host),
-        Vec::new(),
-        || Metered(EventCounter::new(&ExporterOptions::default())),
-    );
+    for ingredient in &args.without {
+        switch_off(*ingredient, &mut settings);
+    }
+    let mut engine =
+        feed::engine(settings, &config, feed::threads(None), args.profiles.as_deref())?;
     let started = Instant::now();
     feed::recordings(&mut engine, std::slice::from_ref(&args.recording), |_| ())?;
     let seconds = started.elapsed().as_secs_f64();
@@ -121,6 +120,16 @@ pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
         out.write_all(table(&report).as_bytes()).context("failed to write the report")?;
     }
     Ok(())
+}
+
+/// Measures what an ingredient is worth by leaving it out.
+fn switch_off(ingredient: Ingredient, settings: &mut Settings) {
+    match ingredient {
+        Ingredient::Structural => settings.limits.merge = false,
+        Ingredient::Semantic => settings.matcher = Box::new(Exact),
+        Ingredient::Danger => settings.danger = DangerList::background_only(),
+        Ingredient::Bursts => settings.bursts = false,
+    }
 }
 
 fn labels(path: &Path) -> anyhow::Result<Vec<Phase>> {

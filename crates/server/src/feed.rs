@@ -1,20 +1,26 @@
 //! Settings for the engine out of the configuration, and recordings into it.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use hanabi_detect::{
-    Observer, Settings,
+    Observer, Router, Settings,
     danger::{self, DangerList},
     matcher::{Exact, SemanticMatcher, Structural},
 };
 use hanabi_event::DecodeOptions;
 use hanabi_ingest::{LineBlocks, Progress, open_lines};
 use hanabi_profile::{LearnRules, Limits};
+use hanabi_telemetry::{EventCounter, ExporterOptions};
 
 use crate::{
     config::{self, Config, IncludeHost, MatcherKind},
     engine::Engine,
+    profiles,
 };
 
 /// Bytes of lines in a block: large enough that handing it over costs nothing, small enough that a
@@ -63,6 +69,36 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
 /// How lines are decoded.
 pub(crate) fn decoding(config: &Config) -> DecodeOptions {
     DecodeOptions { keep_payload: config.redact().keep_payload }
+}
+
+/// Counts lines for the metrics, as the service does.
+pub(crate) struct Metered(pub(crate) EventCounter);
+
+impl hanabi_detect::Observer for Metered {
+    fn line(
+        &mut self,
+        event: &hanabi_event::Event<'_>,
+        _identity: &str,
+        _verdict: hanabi_detect::Verdict,
+    ) {
+        self.0.count(event);
+    }
+}
+
+/// An engine that counts for the metrics and keeps nothing, from nothing or from stored profiles.
+pub(crate) fn engine(
+    settings: Settings,
+    config: &Config,
+    threads: NonZeroUsize,
+    stored: Option<&Path>,
+) -> anyhow::Result<Engine<Metered>> {
+    let mut router = Router::new(settings.include_host);
+    let shards = match stored {
+        Some(directory) => profiles::read(directory, &mut router)?,
+        None => Vec::new(),
+    };
+    let observer = || Metered(EventCounter::new(&ExporterOptions::default()));
+    Ok(Engine::start(Arc::new(settings), decoding(config), threads, router, shards, observer))
 }
 
 /// One thread a core, unless told otherwise.

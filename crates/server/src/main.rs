@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod eval;
 mod feed;
+mod profiles;
 mod replay;
 mod run;
 mod send;

@@ -2,35 +2,20 @@
 
 use std::{
     io::{IsTerminal as _, Write as _},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use hanabi_detect::{Router, Settings};
-use hanabi_telemetry::{EventCounter, ExporterOptions};
+use hanabi_detect::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::ReplayArgs,
     config::Config,
     engine::{Engine, Totals},
-    feed,
+    feed::{self, Metered},
+    profiles,
 };
-
-/// Counts lines for the metrics, as the service does.
-pub(crate) struct Metered(pub(crate) EventCounter);
-
-impl hanabi_detect::Observer for Metered {
-    fn line(
-        &mut self,
-        event: &hanabi_event::Event<'_>,
-        _identity: &str,
-        _verdict: hanabi_detect::Verdict,
-    ) {
-        self.0.count(event);
-    }
-}
 
 /// Feeds the recordings through the engine.
 pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
@@ -38,15 +23,7 @@ pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
     settings.detect_from = args.detect_from;
     settings.learn_for = args.learn_for.map(crate::config::Period::as_nanos);
     let threads = feed::threads(args.threads);
-    let include_host = settings.include_host;
-    let mut engine = Engine::start(
-        Arc::new(settings),
-        feed::decoding(&config),
-        threads,
-        Router::new(include_host),
-        Vec::new(),
-        || Metered(EventCounter::new(&ExporterOptions::default())),
-    );
+    let mut engine = feed::engine(settings, &config, threads, args.profiles.as_deref())?;
     let started = Instant::now();
     let bar = progress_bar();
     feed::recordings(&mut engine, &args.files, |progress| {
@@ -62,7 +39,7 @@ pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
     }
     out.flush().context("failed to write the alerts")?;
     if let Some(directory) = &args.snapshots {
-        write_snapshots(&engine, directory)?;
+        profiles::write(directory, engine.watches())?;
     }
     let mut summary = String::new();
     summarise(&engine, elapsed, &mut summary);
@@ -79,27 +56,6 @@ fn progress_bar() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-fn write_snapshots(engine: &Engine<Metered>, directory: &std::path::Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("failed to create {}", directory.display()))?;
-    for watch in engine.watches() {
-        let name: String = watch
-            .profile
-            .identity
-            .chars()
-            .map(
-                |c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' },
-            )
-            .take(120)
-            .collect();
-        let path = directory.join(format!("{name}.json"));
-        let text = serde_json::to_string_pretty(&watch.profile.snapshot())?;
-        std::fs::write(&path, text + "\n")
-            .with_context(|| format!("failed to write {}", path.display()))?;
-    }
-    Ok(())
 }
 
 fn summarise(engine: &Engine<Metered>, elapsed: Duration, out: &mut String) {

@@ -73,7 +73,8 @@ pub(crate) fn pack<T: Serialize>(value: &T) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> anyhow::Result<T> {
+/// The inverse of [`pack`].
+pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> anyhow::Result<T> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => Ok(rmp_serde::from_slice(rest)?),
         Some((version, _)) => anyhow::bail!(
