@@ -55,7 +55,7 @@ impl Watch {
                 self.in_session(instance, event);
             }
             Judged::Deviates(finding) => {
-                self.profile.count(program, None, case.hit());
+                self.profile.count_deviation(program, case.hit());
                 self.profile.deviations += 1;
                 if !dangerous {
                     let opens = processes::is_start(event);
@@ -77,7 +77,10 @@ impl Watch {
         let context = self.context(instance, case);
         let rules = settings.danger.matches(case.event, &case.behaviour, context);
         let Some((rule, further)) = worst(&rules) else { return false };
-        let finding = findings::danger(case, rule, &further);
+        let mut finding = findings::danger(case, rule, &further);
+        if case.starting && rule.score < score::OWN_START {
+            finding.score *= score::START;
+        }
         if self.is_own_work(case, &finding) {
             return false;
         }

@@ -271,6 +271,17 @@ impl Profile {
         operation
     }
 
+    /// Counts an event that does not fit. Nothing new enters the tree, its call neither.
+    pub fn count_deviation(&mut self, program: NodeId, hit: Hit<'_>) {
+        match self.find_operation(program, hit.category, hit.call) {
+            Some(operation) => self.count_at(program, None, operation, hit),
+            None => {
+                self.events += hit.count;
+                self.last_seen = self.last_seen.max(hit.time);
+            }
+        }
+    }
+
     /// As [`Profile::count`] with the operation already known.
     pub fn count_at(
         &mut self,
