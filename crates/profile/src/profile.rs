@@ -297,6 +297,7 @@ impl Profile {
         let slot = (hit.time / SECOND) as u32;
         self.tree.incidences[branch].events += hit.count;
         if let Some(info) = self.info.get_mut(&program) {
+            info.first = info.first.min(hit.time);
             info.last = info.last.max(hit.time);
             if info.last_slot != slot {
                 info.last_slot = slot;
@@ -310,8 +311,11 @@ impl Profile {
         }
         if let Some(leaf) = leaf {
             let node = self.tree.node_mut(operation);
+            if node.count == 0 || hit.time < node.first {
+                node.first = hit.time;
+            }
             node.count += hit.count;
-            node.last = hit.time;
+            node.last = node.last.max(hit.time);
             self.tree.touch(leaf, branch, call, hit.access, hit.time, hit.count);
         } else {
             self.tree.touch(operation, branch, call, hit.access, hit.time, hit.count);
