@@ -165,16 +165,12 @@ pub(crate) fn learn(
                 Some(profile.learn(program, steps, &settings.limits, hit.time).0)
             }
         };
-        let hit = Hit { count: u64::from(operation.is_none()), ..hit };
-        match operation {
-            None => operation = Some(profile.count(program, leaf, hit)),
-            Some(operation) => profile.count_at(program, leaf, operation, Hit { count: 1, ..hit }),
+        match (operation, leaf) {
+            (None, _) => operation = Some(profile.count(program, leaf, hit)),
+            (Some(operation), Some(leaf)) => profile.count_further(leaf, operation, hit),
+            (Some(_), None) => {}
         }
         last = leaf.or(last);
-    }
-    // Further paths of one event were counted as events of their own above.
-    if buffer.len() > 1 {
-        profile.events -= buffer.len() as u64 - 1;
     }
     match operation {
         Some(operation) => (last, operation),

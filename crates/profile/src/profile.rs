@@ -322,6 +322,12 @@ impl Profile {
         }
     }
 
+    /// A further path of an event that is already counted: its leaf was used, nothing else happened.
+    pub fn count_further(&mut self, leaf: NodeId, operation: NodeId, hit: Hit<'_>) {
+        let call = self.tree.node(operation).name;
+        self.tree.touch(leaf, branch_index(hit.category), call, hit.access, hit.time, hit.count);
+    }
+
     /// True when the program has made this call before.
     pub fn knows_call(&self, program: NodeId, category: Category, call: &str) -> bool {
         self.find_operation(program, category, call).is_some()
