@@ -169,8 +169,11 @@ impl Miss<'_> {
             return None;
         }
         let elsewhere = self.known_elsewhere();
-        let score = score::peer(*flow, class, service.port, elsewhere, stable);
-        let deviation = if kind == NodeKind::Port { Kind::NewPort } else { Kind::NewPeer };
+        let score = score::peer(*flow, class, service.port, elsewhere, stable)
+            // The service and the kind of network are known: one of many servers of one name.
+            .when(kind == NodeKind::Peer, "known_port", -0.25);
+        let port = kind == NodeKind::Port || *flow == Flow::Listen;
+        let deviation = if port { Kind::NewPort } else { Kind::NewPeer };
         let end = match flow {
             Flow::Out => format!("{}:{}", service.address, service.port),
             Flow::In => {
