@@ -89,6 +89,8 @@ struct RawRule {
     #[serde(default)]
     path: Vec<String>,
     #[serde(default)]
+    unless_path: Vec<String>,
+    #[serde(default)]
     name: Vec<String>,
     #[serde(default)]
     unless_name: Vec<String>,
@@ -310,8 +312,7 @@ impl<'a> Facts<'a> {
             && !raw.unless_name.iter().any(|n| n == event.process.name)
             && any(&raw.parent, event.process.parent)
             && (rule.access.is_empty() || self.access.intersects(rule.access))
-            && (raw.path.is_empty()
-                || self.paths.iter().any(|p| raw.path.iter().any(|g| glob(g, p))))
+            && self.meet_path(raw)
             && (raw.exe.is_empty() || raw.exe.iter().any(|g| glob(g, event.process.executable)))
             && (raw.port.is_empty() || self.port.is_some_and(|p| raw.port.contains(&p)))
             && (raw.class.is_empty()
@@ -323,6 +324,12 @@ impl<'a> Facts<'a> {
             && (raw.socket.is_empty()
                 || self.socket.is_some_and(|s| raw.socket.iter().any(|w| w == s)))
             && self.meet_text(raw)
+    }
+
+    fn meet_path(&self, raw: &RawRule) -> bool {
+        let covers = |globs: &[String], path: &str| globs.iter().any(|g| glob(g, path));
+        raw.path.is_empty()
+            || self.paths.iter().any(|p| covers(&raw.path, p) && !covers(&raw.unless_path, p))
     }
 
     fn meet_text(&self, raw: &RawRule) -> bool {

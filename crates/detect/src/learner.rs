@@ -97,7 +97,8 @@ impl Watch {
                 item.last_slot = slot;
                 item.slots += 1;
             }
-            item.accepted |= item.slots >= OWN_WORK_SLOTS;
+            let own_start = case.starting && rule.score < score::OWN_START;
+            item.accepted |= own_start || item.slots >= OWN_WORK_SLOTS;
             if item.accepted {
                 return false;
             }

@@ -9,7 +9,7 @@
 //! | new user | 0.25, +0.30 when a process that was not root has become root |
 //! | new parent | 0.25 |
 //! | new argument | 0.22, +0.08 for a new inline script |
-//! | new outgoing peer or port | 0.55, +0.10 public, -0.20 when another program of the profile goes there, -0.30 loopback, -0.30 port 53 |
+//! | new outgoing peer or port | 0.55, +0.10 public, -0.20 when another program of the profile goes there, -0.30 loopback, -0.30 port 53, -0.25 another address of a known port and class |
 //! | new incoming class or port | 0.40 |
 //! | new listening port | 0.60, -0.15 when the kernel chose the port |
 //! | file read | 0.20 (0.25 by a stable service) + 0.15 · (1 - shared path) |
@@ -150,6 +150,10 @@ pub const TAMPERING: f64 = 0.55;
 /// deviations below the container's first process are multiplied by this. Peers, bursts and the
 /// danger list are not.
 pub const START: f64 = 0.6;
+
+/// Rules of the danger list below this are part of many a container's own start: what its first
+/// process does there is taken as its own work.
+pub const OWN_START: f64 = 0.7;
 
 /// True for a program that accepts connections.
 pub fn serves(profile: &Profile, program: NodeId) -> bool {
