@@ -166,7 +166,7 @@ pub(super) fn successor(
     finished: &Metadata,
     current: Option<FileKey>,
     done: &[FileKey],
-) -> Option<PathBuf> {
+) -> Option<(PathBuf, FileKey)> {
     let finished_key = FileKey::of(finished);
     let finished_time = finished.modified().ok()?;
     let siblings = list(followed);
@@ -188,7 +188,7 @@ pub(super) fn successor(
         .filter(|s| s.key != finished_key && Some(s.key) != current && !done.contains(&s.key))
         .filter(|s| is_later(s))
         .min_by(|a, b| by_age(a, b))
-        .map(|s| s.path.clone())
+        .map(|s| (s.path.clone(), s.key))
 }
 
 #[cfg(test)]

@@ -138,7 +138,11 @@ impl Tail {
     }
 
     fn open_path(&self) -> Option<File> {
-        match File::open(&self.path) {
+        self.note_opening(File::open(&self.path))
+    }
+
+    fn note_opening(&self, opened: io::Result<File>) -> Option<File> {
+        match opened {
             Ok(file) => {
                 self.note_opened();
                 Some(file)
@@ -187,12 +191,13 @@ impl Tail {
     fn at_end(&mut self, mut followed: Followed, now: Instant) -> io::Result<Option<Step>> {
         let idle_since = *followed.idle_since.get_or_insert(now);
         let current = fs::metadata(&self.path).ok().map(|m| FileKey::of(&m));
-        let is_current = current == Some(followed.key);
         let quiet = now.saturating_duration_since(idle_since) >= self.options.rotate_idle;
-        if self.options.once && (is_current || current.is_none()) {
+        let is_last = current == Some(followed.key)
+            || (current.is_none() && self.rotated_after(&followed, None)?.is_none());
+        if is_last && self.options.once {
             return Ok(Some(self.finish_once(followed)));
         }
-        if is_current || current.is_none() || !(quiet || self.options.once) {
+        if is_last || !(quiet || self.options.once) {
             self.followed = Some(followed);
             return Ok(Some(Step::Idle));
         }
@@ -223,20 +228,44 @@ impl Tail {
     }
 
     /// The file after `finished`: the oldest rotated one that is newer, else the path itself.
+    /// `None` while renames are going on, and while there is nothing to be opened.
     fn open_next(&self, finished: &Followed) -> io::Result<Option<Followed>> {
         // The path is opened before the directory is listed: whatever was rotated away between the
-        // finished file and the one now at the path then has its rotated name.
-        let Some(file) = self.open_path() else { return Ok(None) };
-        let current = FileKey::of(&file.metadata()?);
-        let metadata = finished.file.metadata()?;
-        let between = siblings::successor(&self.path, &metadata, Some(current), &self.done);
-        match between.map(File::open) {
-            Some(Ok(older)) => Followed::new(older, 0).map(Some),
-            // Rotated again this very moment: look again at the next step.
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Some(Err(error)) => Err(error),
-            None => Followed::new(file, 0).map(Some),
+        // finished file and the one now at the path then has its rotated name. Nothing may be at
+        // the path: it was rotated away, and its writer has not begun a new file yet.
+        let file = File::open(&self.path);
+        let current = file.as_ref().ok().map(File::metadata).transpose()?;
+        let current = current.map(|m| FileKey::of(&m));
+        let between = self.rotated_after(finished, current)?;
+        // A listing during renames may miss a file, which would be skipped for good.
+        let again = self.rotated_after(finished, current)?;
+        if again.as_ref().map(|(_, key)| key) != between.as_ref().map(|(_, key)| key) {
+            return Ok(None);
         }
+        let Some((path, key)) = again else {
+            let file = self.note_opening(file);
+            return file.map(|file| Followed::new(file, 0)).transpose();
+        };
+        match File::open(path) {
+            // Renamed since it was listed: its name may be a newer file's by now.
+            Ok(older) if FileKey::of(&older.metadata()?) != key => Ok(None),
+            Ok(older) => {
+                self.note_opened();
+                Followed::new(older, 0).map(Some)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The oldest rotated file that is newer than `finished` and not the one at the path.
+    fn rotated_after(
+        &self,
+        finished: &Followed,
+        current: Option<FileKey>,
+    ) -> io::Result<Option<(PathBuf, FileKey)>> {
+        let metadata = finished.file.metadata()?;
+        Ok(siblings::successor(&self.path, &metadata, current, &self.done))
     }
 }
 

@@ -246,6 +246,31 @@ fn dated_names_are_followed_in_their_order() {
 }
 
 #[test]
+fn rotated_files_are_read_while_nothing_is_at_the_path() {
+    for once in [false, true] {
+        let mut scene = Scene::with(FileOptions { once, ..FileOptions::default() });
+        scene.write_lines(2);
+        scene.poll();
+        let (position, read) = (scene.position.clone(), scene.read.len());
+        for _ in 0..3 {
+            scene.write_lines(2);
+            scene.rename();
+            scene.reopen_writer();
+        }
+        scene.write_lines(2);
+        // The writer keeps the renamed file, and has not begun a new one.
+        scene.rename();
+        scene.restart(position, read);
+        scene.settle();
+        scene.check();
+        scene.write_lines(1);
+        scene.settle();
+        scene.check();
+        assert_eq!(scene.stats.status().rotations, 3);
+    }
+}
+
+#[test]
 fn an_unfinished_line_of_a_finished_file_is_handed_out() {
     let mut scene = Scene::new();
     scene.write(b"whole\nunfinished");
@@ -527,57 +552,76 @@ fn quick() -> FileOptions {
     }
 }
 
+/// Runs a source from `position` for a while, and returns what it read and how far it came.
+fn run_for(path: &Path, time: Duration, position: &mut Position) -> Vec<u8> {
+    let (intake, receiver) = Intake::new(IntakeOptions::default(), None);
+    let control = Control::new();
+    let source = FileSource::new(path, quick());
+    assert!(source.id().as_str().starts_with("file:"));
+    let running = thread::spawn({
+        let (control, position) = (control.clone(), position.clone());
+        move || source.run(&intake, &position, &control)
+    });
+    thread::sleep(time);
+    control.stop();
+    running.join().unwrap().unwrap();
+    let mut read = Vec::new();
+    for batch in receiver.try_iter() {
+        read.extend_from_slice(&batch.bytes);
+        *position = batch.position.clone();
+    }
+    read
+}
+
 /// A writer that renames and goes on writing to the old file for a while, and readers that are
-/// stopped and started again meanwhile.
+/// stopped and started again meanwhile. It ends renamed, with nothing at the path.
 #[test]
 fn threads_rotate_and_resume_without_loss() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("x.log");
     let total: u64 = 20_000;
+    let line = |number: u64| format!("{{\"line\":{number:0>90}}}\n");
+    // Without a position reading starts with the file that is there, so that a first run has to
+    // have one before anything is rotated.
+    fs::write(&path, line(0)).unwrap();
+    let mut position = Position::None;
+    let start = Instant::now();
+    let mut first = Vec::new();
+    while first.is_empty() {
+        assert!(start.elapsed() < Duration::from_mins(1));
+        first = run_for(&path, Duration::from_millis(50), &mut position);
+    }
+    assert_eq!(first, line(0).as_bytes());
     let writing = thread::spawn({
         let path = path.clone();
         move || {
             let mut file = append_to(&path);
-            for line in 0..total {
-                if line % 4_000 == 3_900 {
-                    let number = line / 4_000;
-                    fs::rename(&path, path.with_extension(format!("log-2025010{number}"))).unwrap();
+            for number in 1..total {
+                if number % 4_000 == 3_900 {
+                    let rotated = format!("log-2025010{}", number / 4_000);
+                    fs::rename(&path, path.with_extension(rotated)).unwrap();
                 }
-                if line % 4_000 == 0 {
+                if number % 4_000 == 0 {
                     file = append_to(&path);
                 }
-                writeln!(file, "{{\"line\":{line:0>90}}}").unwrap();
-                if line % 500 == 0 {
-                    thread::sleep(Duration::from_millis(5));
+                file.write_all(line(number).as_bytes()).unwrap();
+                if number % 500 == 0 {
+                    thread::sleep(Duration::from_millis(25));
                 }
             }
         }
     });
-    let (intake, receiver) = Intake::new(IntakeOptions::default(), None);
-    let mut position = Position::None;
-    let mut read = 0;
-    let start = Instant::now();
+    let mut read = 1;
     while read < total {
         assert!(start.elapsed() < Duration::from_mins(1), "{read} of {total}");
-        let control = Control::new();
-        let source = FileSource::new(&path, quick());
-        assert!(source.id().as_str().starts_with("file:"));
-        let running = thread::spawn({
-            let (intake, control, position) = (intake.clone(), control.clone(), position.clone());
-            move || source.run(&intake, &position, &control)
-        });
-        thread::sleep(Duration::from_millis(700));
-        control.stop();
-        running.join().unwrap().unwrap();
-        for batch in receiver.try_iter() {
-            for line in batch.bytes.split_inclusive(|b| *b == b'\n') {
-                assert_eq!(line, format!("{{\"line\":{read:0>90}}}\n").as_bytes());
-                read += 1;
-            }
-            position = batch.position.clone();
+        let bytes = run_for(&path, Duration::from_millis(400), &mut position);
+        for got in bytes.split_inclusive(|b| *b == b'\n') {
+            assert_eq!(got, line(read).as_bytes());
+            read += 1;
         }
     }
     writing.join().unwrap();
+    assert!(run_for(&path, Duration::from_millis(400), &mut position).is_empty());
 }
 
 #[test]
