@@ -1,3 +1,5 @@
+//! Counts by window, with event time as the only clock.
+
 use super::*;
 
 fn add(stats: &mut OverviewStats, second: u64, rule: &str, container: &str, n: u64) {

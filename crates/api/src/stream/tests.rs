@@ -1,3 +1,5 @@
+//! The hub and its clients on paused time; last, any order of steps loses nothing uncounted.
+
 use std::future::poll_fn;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Bodies in every shape that sources send, and in those that attackers do.
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Limits, order and waiting of the one queue.
+
 use std::thread;
 use std::time::Duration;
 

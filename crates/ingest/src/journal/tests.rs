@@ -1,3 +1,5 @@
+//! Journals cut, damaged, lost and full, in small segments so that every edge is met.
+
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -1,3 +1,5 @@
+//! Lines handed in in any pieces come out whole; huge ones cost bounded memory.
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;

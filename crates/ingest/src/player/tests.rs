@@ -1,3 +1,5 @@
+//! Times of a recording found, moved and stretched, and garbage left alone.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A pipe read line by line, with a reader that keeps its writer waiting.
+
 use std::io::{PipeWriter, Write};
 use std::thread;
 use std::time::{Duration, Instant};
