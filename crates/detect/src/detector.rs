@@ -78,6 +78,10 @@ impl Watch {
         let rules = settings.danger.matches(case.event, &case.behaviour, context);
         let Some((rule, further)) = worst(&rules) else { return false };
         let mut finding = findings::danger(case, rule, &further);
+        // One session, one alert a rule, whichever of its processes it was.
+        if let Some(session) = session_of(instance, case.event) {
+            finding.subject = format!("session {session}");
+        }
         if case.starting && rule.score < score::OWN_START {
             finding.score *= score::START;
         }
