@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use hanabi_event::{Block, Event, EventTime, IgnoreReason};
 use serde::{Deserialize, Serialize};
 
-use crate::{Settings, Verdict, Watch, instance::SAME_EVENT};
+use crate::{Settings, Verdict, Watch, instance::SAME_EVENT, router::MAX_SKEW};
 
 /// What the lines became, exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,7 @@ impl Shard {
                     self.release(host, watermark, settings, observer);
                     if let Some(found) = block.records().get(record as usize) {
                         let event = block.event(found);
+                        self.advance_one(slot, event.time, watermark, settings);
                         self.line(
                             slot,
                             host,
@@ -157,6 +158,7 @@ impl Shard {
                     let owned = Block::decode(line.clone().into_bytes());
                     if let Some(found) = owned.records().first() {
                         let event = owned.event(found);
+                        self.advance_one(slot, event.time, watermark, settings);
                         self.line(slot, host, &event, || line.clone(), settings, observer);
                     }
                 }
@@ -176,6 +178,20 @@ impl Shard {
         }
         for (host, watermark) in watermarks.iter().enumerate() {
             self.release(host as u16, *watermark, settings, observer);
+        }
+    }
+
+    /// Moves the identity of an event to its time, unless that is far ahead of its host's.
+    fn advance_one(
+        &mut self,
+        slot: u32,
+        time: EventTime,
+        watermark: EventTime,
+        settings: &Settings,
+    ) {
+        let now = if time > watermark.saturating_add(MAX_SKEW) { watermark } else { time };
+        if let Some(watch) = self.watches.get_mut(slot as usize) {
+            watch.advance(now, settings);
         }
     }
 

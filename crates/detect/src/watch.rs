@@ -95,9 +95,9 @@ impl Watch {
         self.profile.restore();
     }
 
-    /// Takes one line in. `held` lines come back through [`Watch::release`].
+    /// Takes one line in, after [`Watch::advance`] to its time. `held` lines come back through
+    /// [`Watch::release`].
     pub fn observe(&mut self, event: &Event<'_>, settings: &Settings) -> Verdict {
-        self.advance(event.time, settings);
         let id = event.container.id;
         if !self.instances.contains_key(id) {
             self.admit(event);

@@ -80,9 +80,12 @@ impl LearningState {
         self.steady_from
     }
 
+    /// A node is new. Growth belongs to the window at hand at the latest: the time of an event far
+    /// ahead would not be over for as long.
     pub(crate) fn grew(&mut self, now: EventTime) {
-        self.slide(now / SECOND);
-        if let Some(count) = self.growth.get_mut((now / SECOND % 60) as usize) {
+        let second = (now / SECOND).min(self.window);
+        self.slide(second);
+        if let Some(count) = self.growth.get_mut((second % 60) as usize) {
             *count += 1;
         }
     }
@@ -260,6 +263,7 @@ mod tests {
         assert_eq!(state.phase_at(10 * SECOND, &rules, |_| good), Phase::Warmup);
         assert_eq!(state.phase_at(60 * SECOND, &rules, |_| good), Phase::Learning);
         assert_eq!(state.phase_at(300 * SECOND, &rules, |_| poor), Phase::Learning);
+        while state.next_window(290 * SECOND).is_some() {}
         state.grew(290 * SECOND);
         assert_eq!(state.phase_at(300 * SECOND, &rules, |_| good), Phase::Learning);
         state.lossy(345 * SECOND);
