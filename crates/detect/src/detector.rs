@@ -287,7 +287,7 @@ impl Watch {
             nearest: None,
             mitre: burst.mitre().iter().map(|m| (*m).to_owned()).collect(),
             summary: Summary {
-                en: format!("in {container} {name}: {distinct} {what} within ten seconds"),
+                en: format!("{name} in {container}: {distinct} {what} within ten seconds"),
                 zh: format!("容器 {container} 中 {name} 在十秒内有 {distinct} {what_zh}"),
             },
         }

@@ -113,7 +113,7 @@ pub(crate) fn danger(case: &Case<'_>, rule: &DangerRule, further: &[&DangerRule]
         if zh {
             format!("容器 {container} 中 {name}：{title}：{object}")
         } else {
-            format!("in {container} {name}: {title}: {object}")
+            format!("{name} in {container}: {title}: {object}")
         }
     };
     let mut mitre = rule.mitre.clone();

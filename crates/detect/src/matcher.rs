@@ -168,7 +168,7 @@ mod tests {
         let matcher = Structural::default();
         for (kind, token, siblings, expected, accepted) in [
             (NodeKind::File, "pages<num>.html", &["i<num>.png", "page<num>.html"][..], 1, true),
-            (NodeKind::File, "evil.so", &["dump.rdb", "appendonly.aof"], 0, false),
+            (NodeKind::File, "evil.so", &["dump.rdb", "appendonly.aof"], 1, false),
             (NodeKind::Peer, "172.18.0.9", &["172.18.0.2"], 0, true),
             (NodeKind::Peer, "203.0.113.9", &["172.18.0.2"], 0, false),
             (NodeKind::Port, "4444", &["80"], 0, false),

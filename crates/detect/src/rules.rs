@@ -31,7 +31,7 @@ impl Watch {
             mitre: techniques(event.tags),
             summary: Summary {
                 en: format!(
-                    "in {container} {name}: Falco's rule \"{}\" matched: {shown}",
+                    "{name} in {container}: Falco's rule \"{}\" matched: {shown}",
                     text::bounded(event.rule, 120)
                 ),
                 zh: format!(

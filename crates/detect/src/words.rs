@@ -22,52 +22,62 @@ pub(crate) fn summary(kind: Kind, words: &Words<'_>) -> Summary {
     let (en, zh) = match kind {
         Kind::NewProcess => (
             format!(
-                "{container} ran {process} ({object}), which it has never run, started by {parent}"
+                "{container} ran {process}, which it never ran before, started by {parent}: {object}"
             ),
-            format!("容器 {container} 首次运行程序 {process}（{object}），父进程为 {parent}"),
+            format!("容器 {container} 首次运行程序 {process}，父进程为 {parent}：{object}"),
         ),
         Kind::NewExecutable => (
-            format!("in {container} the name {process} was used by another program: {object}"),
-            format!("容器 {container} 中名为 {process} 的进程来自不同的可执行文件 {object}"),
+            format!("{process} in {container} is not the program of that name, but {object}"),
+            format!("容器 {container} 中名为 {process} 的进程来自另一个可执行文件：{object}"),
         ),
         Kind::NewUser => (
-            format!("in {container} {process} ran as another user than ever: {object}"),
+            format!("{process} in {container} ran as user {object}, as which it never ran before"),
             format!("容器 {container} 中 {process} 首次以用户 {object} 运行"),
         ),
         Kind::NewParent => (
-            format!("in {container} {process} was started by {object}, which never started it"),
-            format!("容器 {container} 中 {process} 首次由 {object} 启动"),
+            format!(
+                "{process} in {container} was started by {parent}, which never started it before: {object}"
+            ),
+            format!("容器 {container} 中 {process} 首次由 {parent} 启动：{object}"),
         ),
         Kind::NewArgument => (
-            format!("in {container} {process} was started with arguments unlike its own: {object}"),
-            format!("容器 {container} 中 {process} 使用了不同以往的参数：{object}"),
+            format!(
+                "{process} in {container} was started with arguments unlike any before: {object}"
+            ),
+            format!("容器 {container} 中 {process} 的参数与以往不同：{object}"),
         ),
         Kind::NewOperation => (
-            format!("in {container} {process} made a call it never made: {object}"),
-            format!("容器 {container} 中 {process} 首次执行调用 {object}"),
+            format!("{process} in {container} made a system call it never made before: {object}"),
+            format!("容器 {container} 中 {process} 首次执行系统调用 {object}"),
         ),
         Kind::NewPeer => (
-            format!("in {container} {process} talked to a new peer: {object}"),
-            format!("容器 {container} 中 {process} 与新的对端通信：{object}"),
+            format!(
+                "{process} in {container} talked to a peer it never talked to before: {object}"
+            ),
+            format!("容器 {container} 中 {process} 与从未通信过的对端通信：{object}"),
         ),
         Kind::NewPort => (
-            format!("in {container} {process} used a new port: {object}"),
-            format!("容器 {container} 中 {process} 使用了新的端口：{object}"),
+            format!("{process} in {container} used a port it never used before: {object}"),
+            format!("容器 {container} 中 {process} 使用了从未使用过的端口：{object}"),
         ),
         Kind::NewDirectory => (
-            format!("in {container} {process} used a new directory ({access}): {object}"),
-            format!("容器 {container} 中 {process} 访问了新的目录（{access}）：{object}"),
+            format!(
+                "{process} in {container} used a directory it never used before ({access}): {object}"
+            ),
+            format!("容器 {container} 中 {process} 访问了从未访问过的目录（{access}）：{object}"),
         ),
         Kind::NewFile => (
-            format!("in {container} {process} used a new file ({access}): {object}"),
-            format!("容器 {container} 中 {process} 访问了新的文件（{access}）：{object}"),
+            format!(
+                "{process} in {container} used a file it never used before ({access}): {object}"
+            ),
+            format!("容器 {container} 中 {process} 访问了从未访问过的文件（{access}）：{object}"),
         ),
         Kind::NewAccess => (
-            format!("in {container} {process} used a known file in a new way ({access}): {object}"),
+            format!("{process} in {container} used a known file in a new way ({access}): {object}"),
             format!("容器 {container} 中 {process} 以新的方式（{access}）访问文件：{object}"),
         ),
         Kind::Danger | Kind::Burst | Kind::Rule => (
-            format!("in {container} {process}: {access}: {object}"),
+            format!("{process} in {container}: {access}: {object}"),
             format!("容器 {container} 中 {process}：{access}：{object}"),
         ),
     };

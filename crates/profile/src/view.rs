@@ -84,7 +84,7 @@ impl Profile {
             for step in trail.iter() {
                 let step_node = self.tree.node(*step);
                 let name = self.tree.name(*step);
-                let kind = view_kind(step_node.kind);
+                let kind = view_kind(step_node);
                 let child =
                     at.children.entry(format!("{kind}:{name}")).or_insert_with(|| node(name, kind));
                 child.events_count += count;
@@ -151,8 +151,12 @@ fn node(name: &str, kind: &str) -> TreeNode {
     TreeNode { name: name.to_owned(), kind: kind.to_owned(), ..TreeNode::default() }
 }
 
-fn view_kind(kind: NodeKind) -> &'static str {
-    match kind {
+/// A name that was only ever listed or entered is a directory, though it stood last in its path.
+fn view_kind(node: &Node) -> &'static str {
+    let directory = node.access.contains(Access::LIST)
+        && !node.access.intersects(Access::READ | Access::WRITE | Access::EXECUTE);
+    match node.kind {
+        NodeKind::File if directory || node.width > 0 => "directory_path",
         NodeKind::Root => "root",
         NodeKind::Program => "process_name",
         NodeKind::Operation => "operation",
