@@ -366,23 +366,68 @@ fn socket_stdio(event: &Event<'_>) -> bool {
     number.is_some_and(|n| (0..=2).contains(&n)) && socket
 }
 
-/// Matches `*` (within a segment) and `**` (anything).
+/// Matches `*` (within a segment) and `**` (anything). Linear in the text for each step of the
+/// pattern, whatever an attacker calls a file: the ends are compared first, then all the ways to
+/// match what lies between are followed at once.
 pub fn glob(pattern: &str, text: &str) -> bool {
-    glob_bytes(pattern.as_bytes(), text.as_bytes())
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let Some(first) = pattern.iter().position(|b| *b == b'*') else { return pattern == text };
+    let last = pattern.iter().rposition(|b| *b == b'*').unwrap_or(first);
+    let (before, after) = (&pattern[..first], &pattern[last + 1..]);
+    if text.len() < before.len() + after.len()
+        || !text.starts_with(before)
+        || !text.ends_with(after)
+    {
+        return false;
+    }
+    between(&pattern[first..=last], &text[before.len()..text.len() - after.len()])
 }
 
-fn glob_bytes(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        [b'*', b'*', rest @ ..] => {
-            (0..=text.len()).any(|at| glob_bytes(rest, text.get(at..).unwrap_or_default()))
+/// One step of the middle of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Byte(u8),
+    /// Anything but a slash.
+    Segment,
+    /// Anything.
+    Any,
+}
+
+/// The middle of a pattern, from its first star to its last.
+fn between(pattern: &[u8], text: &[u8]) -> bool {
+    let mut steps = Vec::with_capacity(pattern.len());
+    for byte in pattern {
+        match (byte, steps.last()) {
+            (b'*', Some(Step::Segment)) => *steps.last_mut().unwrap_or(&mut Step::Any) = Step::Any,
+            (b'*', _) => steps.push(Step::Segment),
+            (byte, _) => steps.push(Step::Byte(*byte)),
         }
-        [b'*', rest @ ..] => {
-            let segment = text.iter().position(|b| *b == b'/').unwrap_or(text.len());
-            (0..=segment).any(|at| glob_bytes(rest, text.get(at..).unwrap_or_default()))
+    }
+    // `active[i]` says that what has been read matches the steps before `i`.
+    let mut active = vec![false; steps.len() + 1];
+    active[0] = true;
+    skip_stars(&steps, &mut active);
+    for byte in text {
+        let mut next = vec![false; steps.len() + 1];
+        for (at, step) in steps.iter().enumerate().filter(|(at, _)| active[*at]) {
+            match step {
+                Step::Byte(literal) if literal == byte => next[at + 1] = true,
+                Step::Any => next[at] = true,
+                Step::Segment if *byte != b'/' => next[at] = true,
+                Step::Byte(_) | Step::Segment => {}
+            }
         }
-        [first, rest @ ..] => {
-            text.first() == Some(first) && glob_bytes(rest, text.get(1..).unwrap_or_default())
+        skip_stars(&steps, &mut next);
+        active = next;
+    }
+    active[steps.len()]
+}
+
+/// A star may stand for nothing.
+fn skip_stars(steps: &[Step], active: &mut [bool]) {
+    for (at, step) in steps.iter().enumerate() {
+        if active[at] && !matches!(step, Step::Byte(_)) {
+            active[at + 1] = true;
         }
     }
 }
@@ -423,6 +468,12 @@ mod tests {
     }
 
     #[test]
+    fn a_crafted_name_costs_no_more_than_another() {
+        let name = format!("/{}", "README".repeat(600));
+        assert!(!glob("**/*README*README*README*README*DECRYPT*", &name));
+    }
+
+    #[test]
     fn globs_match() {
         for (pattern, text, expected) in [
             ("/etc/shadow", "/etc/shadow", true),
@@ -433,6 +484,11 @@ mod tests {
             ("/tmp/**", "/var/tmp/a", false),
             ("**/*.php", "/srv/www/x.php", true),
             ("/etc/cron*/**", "/etc/cron.d/x", true),
+            ("**/*README*DECRYPT*", "/srv/a/MY_README_TO_DECRYPT.txt", true),
+            ("**/*README*DECRYPT*", "/srv/README/DECRYPT", false),
+            ("/var/lib/*/.ssh/**", "/var/lib/a/.ssh/x", true),
+            ("/a*", "/a", true),
+            ("/ab*ba", "/aba", false),
         ] {
             assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
         }
