@@ -213,6 +213,7 @@ fn rhythm(config: &Config) -> Rhythm {
         checkpoint_every: store.checkpoint_every.as_duration(),
         snapshot_every: store.snapshot_every.as_duration(),
         journal_bytes: config.ingest().journal_bytes.as_u64() / 4,
+        silence_after: config.ingest().silence_after.as_duration(),
     }
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Ingest {
     pub(crate) journal_bytes: ByteSize,
     /// Largest HTTP body.
     pub(crate) body_limit: ByteSize,
+    /// How long nothing comes until time passes by itself.
+    pub(crate) silence_after: Period,
 }
 
 /// `[identity]`.

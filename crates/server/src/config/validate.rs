@@ -127,6 +127,7 @@ fn ingest(check: &mut Checker) -> Ingest {
         journal_bytes: check
             .size("ingest.journal_bytes", ByteSize::mib(1)..=ByteSize::mib(16 * 1024)),
         body_limit: check.size("ingest.body_limit", ByteSize::mib(1)..=queue_bytes),
+        silence_after: check.period("ingest.silence_after", SECOND..=YEAR),
     }
 }
 

@@ -38,8 +38,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 const PUBLISH_SHARE: u32 = 20;
 /// How often mere counts of an alert are shown.
 const ALERT_COUNTS_EVERY: Duration = Duration::from_secs(1);
-/// After this long without input, time passes by itself; then every second.
-const SILENCE_AFTER: Duration = Duration::from_secs(2);
+/// How often time passes in silence.
 const SILENCE_EVERY: Duration = Duration::from_secs(1);
 /// How often sizes and ages of stored things are looked at.
 const UPKEEP_EVERY: Duration = Duration::from_secs(10);
@@ -68,6 +67,8 @@ pub(crate) struct Rhythm {
     pub(crate) snapshot_every: Duration,
     /// A checkpoint is due when so much of the journal waits for one, whatever the time.
     pub(crate) journal_bytes: u64,
+    /// After this long without input, time passes by itself.
+    pub(crate) silence_after: Duration,
 }
 
 /// Where the last run ended.
@@ -348,9 +349,9 @@ impl Driver {
         }
     }
 
-    /// Silence is data: after two seconds without input every host's time goes on.
+    /// Silence is data: after some seconds without input every host's time goes on.
     fn pass_time(&mut self, now: Instant) {
-        let silent = now.duration_since(self.clock.input) >= SILENCE_AFTER;
+        let silent = now.duration_since(self.clock.input) >= self.parts.rhythm.silence_after;
         // Before the first input the sources are still being opened.
         if !silent || !self.clock.has_input || self.parts.input.waiting_lines() > 0 {
             return;

@@ -67,9 +67,15 @@ impl Input {
     /// Takes in what was received from [`Input::batches`].
     pub(crate) fn put(&mut self, batch: Option<Batch>) {
         match batch {
-            Some(batch) => self.next = Some(batch),
+            Some(batch) => self.keep(batch),
             None => self.ended = true,
         }
+    }
+
+    /// Lines are counted here or by the queue, never by both.
+    fn keep(&mut self, mut batch: Batch) {
+        batch.release();
+        self.next = Some(batch);
     }
 
     /// The next piece, if there is one now.
@@ -115,7 +121,7 @@ impl Input {
         while bytes.len() < BLOCK_BYTES {
             let Some(mut batch) = self.batch() else { break };
             if batch.source != source || bytes.len() + batch.bytes.len() > BLOCK_BYTES {
-                self.next = Some(batch);
+                self.keep(batch);
                 break;
             }
             bytes.append(&mut batch.bytes);

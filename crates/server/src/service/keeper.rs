@@ -149,6 +149,12 @@ impl Worker {
     fn commit(&mut self, commit: &Commit) {
         let mut tries = 0;
         self.refused = None;
+        // The log's rows up to the checkpoint do not come again after it. Without them events are
+        // missing in the log and nowhere else, so a log that fails does not hold a checkpoint up.
+        if let Err(error) = self.stores.log.flush() {
+            self.stores.metrics.store_errors.increment();
+            tracing::error!(error = &error as &dyn std::error::Error, "the event log failed");
+        }
         loop {
             let started = Instant::now();
             match self.stores.store.commit(&commit.checkpoint) {
