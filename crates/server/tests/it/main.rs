@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod metrics;
+mod page;
 mod restart;
 mod rotation;
 mod same;
