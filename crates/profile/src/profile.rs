@@ -153,7 +153,7 @@ impl Profile {
             return (known, false);
         }
         let name = self.scratch.clone();
-        let id = if self.tree.len() < limits.max_nodes {
+        let id = if !self.is_full(limits) {
             let name_id = self.tree.names.intern(&name);
             self.tree.insert(Tree::ROOT, NodeKind::Program, name_id)
         } else {
@@ -185,6 +185,27 @@ impl Profile {
             self.tree.node_mut(parent).has_patterns = true;
         }
         id
+    }
+
+    /// The last twentieth of the nodes is kept for calls and for what stands for the rest.
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.tree.len() + limits.max_nodes / 20 >= limits.max_nodes
+    }
+
+    /// Where a tree without any room counts a path: the nearest rest on the way up.
+    fn nearest_rest(&mut self, from: NodeId, kind: NodeKind) -> NodeId {
+        let mut at = from;
+        loop {
+            let mut kinds = std::iter::once(kind).chain(other_kind(kind));
+            if let Some(rest) = kinds.find_map(|k| self.tree.child(at, k, REST)) {
+                return rest;
+            }
+            let node = self.tree.node(at);
+            if at == Tree::ROOT || node.kind == NodeKind::Program {
+                return self.rest(at, kind);
+            }
+            at = node.parent;
+        }
     }
 
     /// What is known of a program.
@@ -238,11 +259,11 @@ impl Profile {
                     .unwrap_or(kind),
                 Some(_) => kind,
             };
-            if self.tree.len() >= limits.max_nodes
-                && self.tree.child_or_pattern(at, kind, name).is_none()
-            {
+            if self.is_full(limits) && self.tree.child_or_pattern(at, kind, name).is_none() {
                 self.tree.folded += 1;
-                at = self.rest(at, kind);
+                // A program can need a rest of its own for files and one for directories.
+                let room = self.tree.len() + 2 * self.info.len() < limits.max_nodes;
+                at = if room { self.rest(at, kind) } else { self.nearest_rest(at, kind) };
                 break;
             }
             let (next, new) = self.tree.child_or_insert(at, kind, name);
