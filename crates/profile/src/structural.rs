@@ -60,6 +60,18 @@ const MEMBERS: usize = 8;
 /// Directories nearer to the root than this hold names of different meaning (`/etc`, `/usr/bin`)
 /// and are never merged.
 const GUARDED_DEPTH: usize = 2;
+/// Directories in which every file means something of its own: `*` never stands for their files.
+const GUARDED_FILES: [&str; 9] = [
+    "",
+    "etc",
+    "bin",
+    "sbin",
+    "usr/bin",
+    "usr/sbin",
+    "usr/local/bin",
+    "usr/local/sbin",
+    "root",
+];
 
 impl Profile {
     /// Merges below the parents that have become too wide, then compacts the arena.
@@ -122,7 +134,7 @@ fn merge_kind(tree: &mut Tree, parent: NodeId, kind: NodeKind, limit: usize) -> 
         members.retain(|(_, id)| !group.contains(id));
         merged = true;
     }
-    if members.len() > limit {
+    if members.len() > limit && !(kind == NodeKind::File && is_guarded(tree, parent)) {
         let rest: Vec<NodeId> = members
             .iter()
             .filter(|(name, _)| kind != NodeKind::Argument || !name.starts_with('-'))
@@ -134,6 +146,12 @@ fn merge_kind(tree: &mut Tree, parent: NodeId, kind: NodeKind, limit: usize) -> 
         }
     }
     merged
+}
+
+fn is_guarded(tree: &Tree, directory: NodeId) -> bool {
+    let path = tree.path(directory);
+    let names: Vec<&str> = path.iter().skip(1).map(|id| tree.name(*id)).collect();
+    GUARDED_FILES.contains(&names.join("/").as_str())
 }
 
 /// Groups of one shape, by pattern: the same ending after the last dot, or the same beginning
