@@ -1,6 +1,9 @@
 //! One running container: its processes, its sockets, its recent lines.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use hanabi_event::{Direction, Event, EventTime, MILLISECOND};
 use hanabi_profile::{
@@ -36,6 +39,9 @@ pub struct Instance {
     pub processes: Processes,
     /// Its bursts.
     pub bursts: Bursts,
+    /// Its name for people; made again when the name comes.
+    #[serde(skip)]
+    label: Option<Arc<str>>,
     targets: BTreeMap<i64, End2>,
     flows: BTreeMap<(i64, i64), u8>,
     own: BTreeSet<std::net::IpAddr>,
@@ -57,6 +63,9 @@ impl Instance {
             }
         };
         fill(&mut shown.id, container.id);
+        if shown.name.is_empty() && !container.name.is_empty() {
+            self.label = None;
+        }
         fill(&mut shown.name, container.name);
         fill(&mut shown.host, event.host);
         fill(&mut shown.pod, container.pod);
@@ -69,6 +78,12 @@ impl Instance {
         }
         self.last = self.last.max(event.time);
         self.events += 1;
+    }
+
+    /// Its name for people, or its profile's while it has none.
+    pub(crate) fn label(&mut self, identity: &str) -> Arc<str> {
+        let name = if self.shown.name.is_empty() { identity } else { &self.shown.name };
+        Arc::clone(self.label.get_or_insert_with(|| crate::text::bounded(name, 80).into()))
     }
 
     /// Remembers the line for [`Instance::reported`].

@@ -24,6 +24,8 @@ pub(crate) struct Case<'a> {
     pub(crate) behaviour: Behaviour<'a>,
     /// Name for people.
     pub(crate) container: &'a str,
+    /// The program's name, which a thread's name may hide.
+    pub(crate) program: &'a str,
     /// The user's id as text.
     pub(crate) user: &'a str,
     /// The process is root and what it came from was not.
@@ -35,7 +37,7 @@ pub(crate) struct Case<'a> {
 impl<'a> Case<'a> {
     pub(crate) fn key(&self) -> ProgramKey<'a> {
         ProgramKey {
-            name: self.event.process.name,
+            name: self.program,
             executable: self.event.process.executable,
             user: self.user,
         }

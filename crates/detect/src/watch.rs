@@ -6,6 +6,7 @@ use hanabi_event::{Category, Direction, Event, EventTime, IgnoreReason};
 use hanabi_profile::{
     NodeId, Profile,
     access::Access,
+    arguments,
     behaviour::{self, Behaviour, Flow, Object, Steps},
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::{
     instance::Instance,
     judge::Case,
     ledger::{Finding, Ledger, Place},
+    processes,
     settings::Settings,
     text,
 };
@@ -205,16 +207,29 @@ impl Watch {
         let target = instance.target(event);
         let behaviour = Behaviour::of(event, flow, target);
         instance.follow(event);
-        let user = event.user.uid.map_or_else(|| event.user.name.to_owned(), |uid| uid.to_string());
-        let container = container_name(instance, &self.profile.identity);
+        let mut digits = [0; text::DIGITS];
+        let user = event.user.uid.map_or(event.user.name, |uid| text::decimal(uid, &mut digits));
+        let container = instance.label(&self.profile.identity);
         let since = instance.processes.entry_since;
         let process = instance.processes.observe(event);
         let became_root = process.as_ref().is_some_and(|p| p.became_root);
-        let starting = process.is_some_and(|p| p.entry)
+        let starting = process.as_ref().is_some_and(|p| p.entry)
             && event.time.saturating_sub(since) < settings.revision_window;
-        let case =
-            Case { event, behaviour, container: &container, user: &user, became_root, starting };
-        let program = self.profile.program(&case.key());
+        // A thread has a name of its own; the program is what the process was started as.
+        let started_as = process
+            .filter(|p| p.name != event.process.name && !processes::is_start(event))
+            .map(|p| p.name.clone());
+        let program_name = started_as.as_deref().unwrap_or(event.process.name);
+        let case = Case {
+            event,
+            behaviour,
+            container: &container,
+            program: program_name,
+            user,
+            became_root,
+            starting,
+        };
+        let program = self.program(&case);
         let key = self.key(&case, program, flow);
         if let Some(key) = key
             && let Some(program) = program
@@ -232,6 +247,22 @@ impl Watch {
         {
             instance.processes.ended(pid);
         }
+    }
+
+    /// The case's program. A process whose start was not seen may show by the name of one of its
+    /// threads; it is then known by its executable, unless that one runs many programs.
+    fn program(&mut self, case: &Case<'_>) -> Option<NodeId> {
+        let key = case.key();
+        self.profile.program(&key).or_else(|| {
+            let executable = case.event.process.executable;
+            let base = executable.rsplit('/').next().unwrap_or_default();
+            let shared =
+                executable.is_empty() || arguments::is_interpreter(base) || base == "coreutils";
+            if shared || processes::is_start(case.event) || !self.profile.phase.detects() {
+                return None;
+            }
+            self.profile.program_by_executable(executable, case.user)
+        })
     }
 
     fn revision(&mut self, instance: &Instance) {

@@ -218,6 +218,15 @@ impl Profile {
         self.info.get_mut(&program)
     }
 
+    /// The busiest program of an executable and user, whatever its name. Linear in the programs.
+    pub fn program_by_executable(&self, executable: &str, user: &str) -> Option<NodeId> {
+        self.info
+            .iter()
+            .filter(|(_, info)| info.executable == executable && info.user == user)
+            .max_by_key(|(id, info)| (info.slots, std::cmp::Reverse(**id)))
+            .map(|(id, _)| *id)
+    }
+
     /// All programs, in order of their first appearance.
     pub fn programs(&self) -> impl Iterator<Item = (NodeId, &ProgramInfo)> {
         self.info.iter().map(|(id, info)| (*id, info))
