@@ -248,10 +248,21 @@ metrics! {
     http_requests: By<HttpStatus, Counter> = "hanabi_http_requests_total", Counter, Count, "Requests answered, by class of status";
     http_duration: Histogram = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, streams left out";
     http_unauthorized: Counter = "hanabi_http_unauthorized_total", Counter, Count, "Requests refused for missing or insufficient rights";
-    http_rate_limited: Counter = "hanabi_http_rate_limited_total", Counter, Count, "Requests refused because there were too many";
+    http_hosts_refused: Counter = "hanabi_http_hosts_refused_total", Counter, Count, "Requests refused because of their Host or Origin";
+    http_requests_refused: Counter = "hanabi_http_requests_refused_total", Counter, Count, "Requests refused because too many were being answered";
+    http_timeouts: Counter = "hanabi_http_timeouts_total", Counter, Count, "Requests given up because they took too long";
+    http_connections: Gauge = "hanabi_http_connections", Gauge, Count, "Open connections";
+    http_connections_refused: Counter = "hanabi_http_connections_refused_total", Counter, Count, "Connections refused because too many were open";
     sse_clients: Gauge = "hanabi_sse_clients", Gauge, Count, "Connected stream clients";
+    sse_clients_refused: Counter = "hanabi_sse_clients_refused_total", Counter, Count, "Stream clients refused because too many were connected";
     sse_messages: Counter = "hanabi_sse_messages_total", Counter, Count, "Messages sent to stream clients";
     sse_lagged: Counter = "hanabi_sse_lagged_total", Counter, Count, "Messages skipped because a stream client was too slow";
+    sse_gaps: Counter = "hanabi_sse_gaps_total", Counter, Count, "Times a stream client was told that messages are missing";
+    sse_events_skipped: Counter = "hanabi_sse_events_skipped_total", Counter, Count, "Events left out of the stream because a tick was full";
+    sse_alerts_dropped: Counter = "hanabi_sse_alerts_dropped_total", Counter, Count, "Alerts left out of the stream because too many were waiting";
+
+    uncommitted_evicted: Counter = "hanabi_alerts_uncommitted_evicted_total", Counter, Count, "Alerts and incidents that the API forgot before the store had them because there were too many";
+    overview_late: Counter = "hanabi_overview_late_events_total", Counter, Count, "Events more than 24 hours late, which no window of the overview counts";
 
     series: By<Family, Gauge> = "hanabi_series", Gauge, Count, "Series held, by family";
     series_folded: By<Family, Counter> = "hanabi_series_folded_total", Counter, Count, "Occurrences counted under _other_ because a label budget was used up, by family";

@@ -1,7 +1,6 @@
 //! Health, metrics, configuration, sources.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +10,7 @@ use hanabi_telemetry::Format;
 use serde_json::{Value, json};
 
 use crate::app::AppState;
+use crate::counters::{show_live, show_stream};
 use crate::error::ApiError;
 use crate::live::REJECTED_KEPT;
 use crate::openapi;
@@ -37,13 +37,12 @@ pub(crate) async fn metrics(
 ) -> Result<Response, ApiError> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::from_accept(accept);
+    state.counters.show(state.parts.exporter.metrics());
     let text = state
         .blocking(move |parts| {
             let metrics = parts.exporter.metrics();
-            let stream = parts.hub.counters();
-            metrics.sse_clients.set_count(stream.clients.load(Ordering::Relaxed));
-            metrics.sse_messages.raise_to(stream.messages.load(Ordering::Relaxed));
-            metrics.sse_lagged.raise_to(stream.lagged.load(Ordering::Relaxed));
+            show_stream(parts.hub.counters(), metrics);
+            show_live(&parts.live, metrics);
             Ok(parts.exporter.render(format, times::now()))
         })
         .await?;

@@ -1,5 +1,6 @@
 //! Hosts, connections, timeouts, the end.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hanabi_api::{ApiLimits, StreamLimits};
@@ -8,6 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{Events, get, request};
 use crate::world::{Setup, World};
+
+/// A metric without labels, as a scrape sees it.
+async fn metric(addr: SocketAddr, name: &str) -> u64 {
+    let page = get(addr, "/metrics").await;
+    let line = page.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.expect("the metric").parse().expect("a whole number")
+}
 
 #[tokio::test]
 async fn only_our_own_hosts_are_answered() {
@@ -39,6 +47,7 @@ async fn only_our_own_hosts_are_answered() {
     }
     let target = "http://evil.example/healthz";
     assert_eq!(request(world.addr, "GET", target, &[], b"").await.status, 403);
+    assert_eq!(metric(world.addr, "hanabi_http_hosts_refused_total").await, 9);
 }
 
 #[tokio::test]
@@ -116,6 +125,8 @@ async fn slow_bodies_end_with_the_request_time() {
     let n = slow.read(&mut answer).await.unwrap();
     assert!(answer[..n].starts_with(b"HTTP/1.1 503"), "{}", String::from_utf8_lossy(&answer[..n]));
     assert_eq!(request(world.addr, "POST", "/ingest/falco", &[], b"{}").await.status, 202);
+    assert_eq!(metric(world.addr, "hanabi_http_requests_refused_total").await, 1);
+    assert_eq!(metric(world.addr, "hanabi_http_timeouts_total").await, 1);
 }
 
 #[tokio::test]
@@ -131,6 +142,7 @@ async fn connections_past_the_limit_are_told() {
     drop(second);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(get(world.addr, "/healthz").await.status, 200);
+    assert_eq!(metric(world.addr, "hanabi_http_connections_refused_total").await, 1);
 }
 
 #[tokio::test]
