@@ -234,7 +234,8 @@ fn learning_ends_by_itself_on_steady_work_only() {
     let mut scene = Scene::default();
     for at in (0..600).step_by(30) {
         shop::steady(&mut scene, &web, at, at + 30);
-        let name = format!("/srv/www/{}", "abcdefghijklmnopqrstuvwxyz".split_at(at as usize / 30).0);
+        let name =
+            format!("/srv/www/{}", "abcdefghijklmnopqrstuvwxyz".split_at(at as usize / 30).0);
         scene.openat(&web, &shop::worker(), &name, "O_RDONLY");
     }
     assert_eq!(feed(&scene).watch("vm:web").profile.phase, Phase::Learning);

@@ -3,7 +3,12 @@
 //! [`Scene`] writes lines as Falco 0.40 prints them (enter and exit, all output fields, the shapes of
 //! real recordings); [`Run`] puts them through decoding, routing and the shards in blocks of a given
 //! size and hands out what came of it.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of the kit")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test binary uses a part of the kit"
+)]
 
 pub mod run;
 pub mod shop;
