@@ -14,7 +14,7 @@ use hanabi_api::{
 };
 use hanabi_detect::Settings;
 use hanabi_event::Redactor;
-use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions};
+use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -35,7 +35,7 @@ use crate::{
         now,
         observer::Watcher,
         rows::Rows,
-        sources::Sources,
+        sources::{Sources, Threads},
         state::{self, Start},
     },
 };
@@ -57,31 +57,66 @@ struct Data {
     start: Start,
 }
 
+/// The service with all its threads but those that answer requests.
+struct Assembled {
+    app: App,
+    intake: Intake,
+    sources: Sources,
+    threads: Threads,
+    driver: Driving,
+    failed: oneshot::Receiver<()>,
+}
+
 /// Runs until it is told to stop.
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let settings = Arc::new(feed::settings(config)?);
     let listener = listen(config.server().listen)?;
     let address = listener.local_addr().context("failed to learn the address listened on")?;
-    let Data { store, log, journal, start } = open(config, &settings)?;
+    let data = open(config, &settings)?;
+    let service = assemble(config, settings, data, address)?;
+    welcome(config, address);
 
-    let live = Live::new();
-    let hub = StreamHub::of_this_boot();
-    let options = exporter_options(config);
-    let metrics = Metrics::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(API_THREADS)
+        .thread_name("hanabi-api")
+        .enable_all()
+        .build()
+        .context("failed to start the threads that answer requests")?;
+    let stopping = service.sources.clone();
+    runtime.block_on(answer(listener, service.app, service.failed, move || stopping.stop()))?;
+
+    service.sources.stop();
+    service.threads.join(SOURCES_PATIENCE);
+    service.intake.close();
+    let ended = join(service.driver);
+    // Reads of the store that nobody waits for any more must not hold the end up.
+    runtime.shutdown_background();
+    ended?;
+    tracing::info!("everything is stored; the service has ended");
+    Ok(())
+}
+
+/// Connects the parts and starts their threads.
+fn assemble(
+    config: &Config,
+    settings: Arc<Settings>,
+    data: Data,
+    listen: SocketAddr,
+) -> anyhow::Result<Assembled> {
+    let Data { store, log, journal, start } = data;
+    let (live, hub, metrics) = (Live::new(), StreamHub::of_this_boot(), Metrics::new());
     metrics.store_errors.add(start.set_aside);
+    let options = exporter_options(config);
     let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());
-    let replayed = match start.positions.get(JOURNAL) {
-        Some(hanabi_ingest::Position::Journal { sequence }) => *sequence,
-        Some(_) | None => 0,
-    };
-    let replay = journal.replay_from(replayed)?;
-    let queue = IntakeOptions {
-        max_bytes: config.ingest().queue_bytes.as_u64(),
-        ..IntakeOptions::default()
-    };
-    let (intake, batches) = Intake::new(queue, Some(journal.clone()));
+    let replay = journal.replay_from(replayed(&start))?;
+    let (intake, batches) = Intake::new(
+        IntakeOptions {
+            max_bytes: config.ingest().queue_bytes.as_u64(),
+            ..IntakeOptions::default()
+        },
+        Some(journal.clone()),
+    );
     let (handle, requests) = engine_channel();
-
     let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
     let engine = Engine::start(
         settings,
@@ -114,45 +149,31 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         keeper,
         rhythm: rhythm(config),
     };
-    let resume =
-        Resume { sequence: start.sequence, positions: start.positions, counters: start.counters };
-    let (driver, failed) = drive(Driver::new(parts, resume))?;
+    let Start { sequence, positions, counters, .. } = start;
+    let (driver, failed) = drive(Driver::new(parts, Resume { sequence, positions, counters }))?;
+    let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
     let app = App::new(AppParts {
         live,
         hub,
         engine: handle,
         store,
         log,
-        intake: intake.clone(),
+        intake: queue,
         exporter,
         config: shown(config),
-        listen: address,
+        listen,
         allowed_hosts: Vec::new(),
-        limits: ApiLimits {
-            body_bytes: config.ingest().body_limit.as_usize(),
-            ..ApiLimits::default()
-        },
+        limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
     });
-    welcome(config, address);
+    Ok(Assembled { app, intake, sources, threads, driver, failed })
+}
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(API_THREADS)
-        .thread_name("hanabi-api")
-        .enable_all()
-        .build()
-        .context("failed to start the threads that answer requests")?;
-    let stopping = sources.clone();
-    runtime.block_on(answer(listener, app, failed, move || stopping.stop()))?;
-
-    sources.stop();
-    threads.join(SOURCES_PATIENCE);
-    intake.close();
-    let ended = join(driver);
-    // Reads of the store that nobody waits for any more must not hold the end up.
-    runtime.shutdown_background();
-    ended?;
-    tracing::info!("everything is stored; the service has ended");
-    Ok(())
+/// The last batch of the journal that the checkpoint covers.
+fn replayed(start: &Start) -> u64 {
+    match start.positions.get(JOURNAL) {
+        Some(Position::Journal { sequence }) => *sequence,
+        Some(Position::None | Position::File { .. }) | None => 0,
+    }
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {

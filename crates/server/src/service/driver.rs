@@ -397,7 +397,9 @@ impl Driver {
         }
         if !all.is_empty() {
             self.parts.live.with_overview(|overview| {
-                all.iter().for_each(|deltas| add_to_overview(overview, deltas, newest));
+                for deltas in &all {
+                    add_to_overview(overview, deltas, newest);
+                }
             });
         }
     }

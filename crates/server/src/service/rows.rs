@@ -24,7 +24,7 @@ pub(crate) struct Rows {
     /// Its seeds differ from process to process, so nobody outside can choose behaviours that
     /// collide.
     hasher: RandomState,
-    rows: Vec<LogRow>,
+    taken: Vec<LogRow>,
     /// Where the row is that repetitions of a behaviour go into.
     places: HashMap<u64, usize>,
     merging: bool,
@@ -36,7 +36,7 @@ impl Rows {
         Self {
             redactor,
             hasher: RandomState::new(),
-            rows: Vec::new(),
+            taken: Vec::new(),
             places: HashMap::new(),
             merging: false,
             dropped: 0,
@@ -51,31 +51,31 @@ impl Rows {
 
     /// Takes a modelled line in.
     pub(crate) fn take(&mut self, event: &Event<'_>, identity: &str) {
-        if self.merging || self.rows.len() >= WHOLE_MAX {
+        if self.merging || self.taken.len() >= WHOLE_MAX {
             let behaviour = self.behaviour(event);
-            if let Some(row) = self.places.get(&behaviour).and_then(|at| self.rows.get_mut(*at)) {
+            if let Some(row) = self.places.get(&behaviour).and_then(|at| self.taken.get_mut(*at)) {
                 row.count += 1;
                 return;
             }
-            if self.rows.len() >= ROWS_MAX {
+            if self.taken.len() >= ROWS_MAX {
                 self.dropped += 1;
                 return;
             }
-            self.places.insert(behaviour, self.rows.len());
+            self.places.insert(behaviour, self.taken.len());
         }
         let raw = !self.merging;
-        self.rows.push(self.row(event, identity, raw));
+        self.taken.push(self.row(event, identity, raw));
     }
 
     /// The rows, in the order of their first lines.
     pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, LogRow> {
         self.places.clear();
-        self.rows.drain(..)
+        self.taken.drain(..)
     }
 
     /// True when there is nothing to drain.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.taken.is_empty()
     }
 
     /// Lines left out since the last call.

@@ -1,6 +1,6 @@
 //! The engine's state as bytes, and back.
 //!
-//! Every value is a version byte and self-describing MessagePack, so that fields can be added.
+//! Every value is a version byte and self-describing `MessagePack`, so that fields can be added.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// How long a condition may take to become true; only a service that never gets there waits so
 /// long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Learning that ends soon, and time that passes only by events: what a test compares must not
 /// depend on how busy the machine is.
@@ -308,8 +308,11 @@ pub(crate) fn replay(file: &Path) -> Replayed {
     alerts.sort();
     let mut trees: Vec<(String, Value)> = std::fs::read_dir(snapshots.path())
         .unwrap()
-        .map(|entry| {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        .map(|entry| entry.unwrap().path())
+        // Beside the trees lie the profiles themselves.
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
             let tree: Value = serde_json::from_str(&text).unwrap();
             (tree["metadata"]["identity"].as_str().unwrap().to_owned(), tree)
         })
