@@ -203,6 +203,12 @@ pub(crate) struct EvalArgs {
     /// Leave an ingredient of detection out, to see what it is worth; may be repeated.
     #[arg(long, value_name = "INGREDIENT")]
     pub(crate) without: Vec<Ingredient>,
+    /// Print one row of a Markdown table under this name instead of the table of episodes.
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub(crate) row: Option<String>,
+    /// Judge Falco's own rules and exact matching on the same recording, too.
+    #[arg(long)]
+    pub(crate) baselines: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

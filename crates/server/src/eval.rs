@@ -3,14 +3,17 @@
 use std::{io::Write as _, path::Path, time::Instant};
 
 use anyhow::Context as _;
-use hanabi_detect::{Alert, AlertSource, Settings, danger::DangerList, matcher::Exact};
-use hanabi_event::{EventTime, Priority, SECOND, time::parse_time};
+use hanabi_detect::{
+    Alert, AlertSource, Observer, Settings, Verdict, danger::DangerList, matcher::Exact,
+};
+use hanabi_event::{Event, EventTime, Priority, SECOND, time::parse_time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{EvalArgs, Ingredient},
     config::Config,
-    feed,
+    feed::{self, Metered},
+    prototype::{Group, Prototype},
 };
 
 /// An alert may come this long after an episode's end and still belong to it.
@@ -91,6 +94,31 @@ struct Report {
     median_time_to_detect_ms: Option<f64>,
     events: u64,
     events_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exact_matching: Option<Baseline>,
+}
+
+/// What another way of detecting came to on the same recording.
+#[derive(Debug, Serialize)]
+struct Baseline {
+    found: usize,
+    false_alerts: usize,
+    alerts: usize,
+}
+
+/// Counts for the metrics, as the service does, and for the comparison where it is asked for.
+struct Judged {
+    metered: Metered,
+    prototype: Option<Prototype>,
+}
+
+impl Observer for Judged {
+    fn line(&mut self, event: &Event<'_>, identity: &str, verdict: Verdict) {
+        self.metered.line(event, identity, verdict);
+        if let Some(prototype) = &mut self.prototype {
+            prototype.line(event, identity, verdict);
+        }
+    }
 }
 
 /// Judges detection on one recording.
@@ -103,8 +131,14 @@ pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
     for ingredient in &args.without {
         switch_off(*ingredient, &mut settings);
     }
+    let learn_end = phases.iter().find(|p| p.kind == "learn").map_or(0, |p| p.end);
     let mut engine =
-        feed::engine(settings, &config, feed::threads(None), args.profiles.as_deref())?;
+        feed::engine(settings, &config, feed::threads(None), args.profiles.as_deref(), || {
+            Judged {
+                metered: Metered::new(),
+                prototype: args.baselines.then(|| Prototype::new(learn_end)),
+            }
+        })?;
     let started = Instant::now();
     feed::recordings(&mut engine, std::slice::from_ref(&args.recording), |_| ())?;
     let seconds = started.elapsed().as_secs_f64();
@@ -112,8 +146,18 @@ pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
     let mut report = judge(&phases, &engine.alerts(), &engine.incidents(), containers);
     report.events = engine.totals().received;
     report.events_per_second = report.events as f64 / seconds.max(1e-9);
+    if args.baselines {
+        let groups: Vec<Group> = engine
+            .rooms()
+            .filter_map(|room| room.observer.prototype.as_ref())
+            .flat_map(|p| p.groups().cloned())
+            .collect();
+        report.exact_matching = Some(judge_exact(&phases, &groups));
+    }
     let mut out = std::io::stdout().lock();
-    if args.json {
+    if let Some(name) = &args.row {
+        out.write_all(rows(&report, name).as_bytes()).context("failed to write the rows")?;
+    } else if args.json {
         serde_json::to_writer_pretty(&mut out, &report).context("failed to write the report")?;
         out.write_all(b"\n").context("failed to write the report")?;
     } else {
@@ -310,9 +354,58 @@ fn summarise(
         median_time_to_detect_ms: times.get(times.len() / 2).copied(),
         events: 0,
         events_per_second: 0.0,
+        exact_matching: None,
         false_alert_list,
         episodes,
     }
+}
+
+fn judge_exact(phases: &[Phase], groups: &[Group]) -> Baseline {
+    let benign = |time| {
+        phases
+            .iter()
+            .any(|p| p.kind == "benign" && !p.name.starts_with("gap_after") && within(p, time))
+    };
+    let in_episode = |g: &Group, p: &Phase| {
+        p.containers.contains(&g.container)
+            && g.times.iter().any(|t| p.start <= *t && *t <= p.end + GRACE)
+    };
+    let attacks = phases.iter().filter(|p| p.kind == "attack");
+    Baseline {
+        found: attacks
+            .filter(|p| groups.iter().any(|g| !benign(g.first) && in_episode(g, p)))
+            .count(),
+        false_alerts: groups.iter().filter(|g| benign(g.first)).count(),
+        alerts: groups.len(),
+    }
+}
+
+/// Rows for the table in the documents; see `scripts/eval.sh`.
+fn rows(report: &Report, name: &str) -> String {
+    let warning = report.found_at.get("Warning").copied().unwrap_or_default();
+    let attacks = report.attacks;
+    let median =
+        report.median_time_to_detect_ms.map_or_else(|| "-".to_owned(), |t| format!("{t:.0} ms"));
+    let mut text = format!(
+        "| {name} | {warning} of {attacks} | {} | {} of {} | {:.1} / {:.1} | {median} |\n",
+        report.false_alerts,
+        report.alerts_at_warning,
+        report.alerts_total,
+        report.alerts_per_episode,
+        report.incidents_per_episode,
+    );
+    if let Some(exact) = &report.exact_matching {
+        let falco = report.found_by_falco;
+        text += &format!(
+            "| Falco's stock rules, Notice and above | {falco} of {attacks} | {} | - | - | - |\n",
+            report.false_alerts_falco
+        );
+        text += &format!(
+            "| exact matching | {} of {attacks} | {} | {} | - | - |\n",
+            exact.found, exact.false_alerts, exact.alerts
+        );
+    }
+    text
 }
 
 fn table(report: &Report) -> String {

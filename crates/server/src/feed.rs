@@ -74,6 +74,13 @@ pub(crate) fn decoding(config: &Config) -> DecodeOptions {
 /// Counts lines for the metrics, as the service does.
 pub(crate) struct Metered(pub(crate) EventCounter);
 
+impl Metered {
+    /// With the metrics' default limits.
+    pub(crate) fn new() -> Self {
+        Self(EventCounter::new(&ExporterOptions::default()))
+    }
+}
+
 impl hanabi_detect::Observer for Metered {
     fn line(
         &mut self,
@@ -85,19 +92,19 @@ impl hanabi_detect::Observer for Metered {
     }
 }
 
-/// An engine that counts for the metrics and keeps nothing, from nothing or from stored profiles.
-pub(crate) fn engine(
+/// An engine that keeps nothing, from nothing or from stored profiles.
+pub(crate) fn engine<O: Observer>(
     settings: Settings,
     config: &Config,
     threads: NonZeroUsize,
     stored: Option<&Path>,
-) -> anyhow::Result<Engine<Metered>> {
+    observer: impl FnMut() -> O,
+) -> anyhow::Result<Engine<O>> {
     let mut router = Router::new(settings.include_host);
     let shards = match stored {
         Some(directory) => profiles::read(directory, &mut router)?,
         None => Vec::new(),
     };
-    let observer = || Metered(EventCounter::new(&ExporterOptions::default()));
     Ok(Engine::start(Arc::new(settings), decoding(config), threads, router, shards, observer))
 }
 

@@ -11,6 +11,7 @@ mod engine;
 mod eval;
 mod feed;
 mod profiles;
+mod prototype;
 mod replay;
 mod run;
 mod send;

@@ -23,7 +23,8 @@ pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
     settings.detect_from = args.detect_from;
     settings.learn_for = args.learn_for.map(crate::config::Period::as_nanos);
     let threads = feed::threads(args.threads);
-    let mut engine = feed::engine(settings, &config, threads, args.profiles.as_deref())?;
+    let mut engine =
+        feed::engine(settings, &config, threads, args.profiles.as_deref(), Metered::new)?;
     let started = Instant::now();
     let bar = progress_bar();
     feed::recordings(&mut engine, &args.files, |progress| {
