@@ -41,8 +41,12 @@ impl Watch {
         let mut buffer = std::mem::take(&mut self.buffer);
         let judged = judge::judge(&self.profile, program, case, settings, &mut buffer);
         match judged {
-            Judged::Fits(leaf, exact) => {
+            Judged::Fits(leaves, exact) => {
+                let leaf = leaves.first().copied();
                 let operation = self.profile.count(program, leaf, case.hit());
+                for further in leaves.iter().skip(1) {
+                    self.profile.count_further(*further, operation, case.hit());
+                }
                 if !exact {
                     self.profile.variations += 1;
                 }

@@ -182,8 +182,8 @@ pub(crate) fn learn(
 
 /// What a known program's event comes to.
 pub(crate) enum Judged {
-    /// It fits: leaf, and whether every path was found to the letter.
-    Fits(Option<NodeId>, bool),
+    /// It fits: where its paths end, and whether all of them were found to the letter.
+    Fits(Vec<NodeId>, bool),
     /// It does not.
     Deviates(Box<Finding>),
 }
@@ -198,13 +198,13 @@ pub(crate) fn judge(
 ) -> Judged {
     buffer.clear();
     paths(case, buffer);
-    let mut leaf = None;
+    let mut leaves = Vec::new();
     let mut exact = true;
     let mut worst: Option<Finding> = None;
     for steps in buffer.iter() {
         let finding = match profile.find(program, steps) {
             Found::Known(known) => {
-                leaf = Some(known);
+                leaves.push(known);
                 new_access(profile, program, case, known, steps)
             }
             Found::Missing { .. } if case.behaviour.follows => {
@@ -216,7 +216,7 @@ pub(crate) fn judge(
                 let miss = Miss { profile, program, case, settings, steps, parent, step };
                 match miss.judge() {
                     Ok(near) => {
-                        leaf = near.or(leaf);
+                        leaves.extend(near);
                         None
                     }
                     Err(finding) => Some(*finding),
@@ -247,8 +247,8 @@ pub(crate) fn judge(
     }
     match worst {
         Some(finding) if finding.score >= score::FLOOR => Judged::Deviates(Box::new(finding)),
-        Some(_) => Judged::Fits(leaf, false),
-        None => Judged::Fits(leaf, exact),
+        Some(_) => Judged::Fits(leaves, false),
+        None => Judged::Fits(leaves, exact),
     }
 }
 
