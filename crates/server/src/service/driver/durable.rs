@@ -1,0 +1,153 @@
+//! What the driver makes durable: checkpoints, histories of trees, and the last state of all.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use hanabi_ingest::Position;
+use hanabi_store::Checkpoint;
+use hanabi_telemetry::observe_process;
+
+use super::{
+    super::{
+        keeper::{Chore, Commit},
+        publish,
+        state::{self, Counters},
+    },
+    Driver, JOURNAL,
+};
+
+impl Driver {
+    /// Counts, logs and keeps the tree at every change of a phase.
+    pub(super) fn note_phases(&mut self) {
+        let metrics = self.parts.exporter.metrics().clone();
+        let mut changed = false;
+        for room in self.parts.engine.rooms_mut() {
+            for slot in 0..room.shard.watches().len() {
+                let profile = &room.shard.watches()[slot].profile;
+                let (identity, phase) = (&profile.identity, profile.phase);
+                let before = self.phases.get(identity).copied();
+                if before == Some(phase) {
+                    continue;
+                }
+                if let Some(counter) = metrics.profile_phase_changes.named(phase.as_str()) {
+                    counter.increment();
+                }
+                if let Some(before) = before {
+                    let (before, phase) = (before.as_str(), phase.as_str());
+                    tracing::info!("profile {identity} went from {before} to {phase}");
+                    self.snapshots.insert(identity.clone());
+                } else {
+                    tracing::info!("profile {identity} is new");
+                }
+                self.phases.insert(identity.clone(), phase);
+                // Phases change in silence, too, which no line marks.
+                room.shard.mark(slot as u32);
+                changed = true;
+            }
+        }
+        if changed && self.is_at_rest() {
+            self.sequence += 1;
+        }
+    }
+
+    pub(super) fn take_snapshots(&mut self) {
+        while self.parts.keeper.has_room() {
+            let Some(identity) = self.snapshots.pop_first() else { return };
+            let now = self.parts.engine.router.now();
+            let mut watches = self.parts.engine.watches();
+            if let Some(watch) = watches.find(|watch| watch.profile.identity == identity) {
+                let tree = watch.profile.snapshot();
+                self.parts.keeper.chore(Chore::Snapshot { identity, time: now, tree });
+            }
+        }
+    }
+
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        if self.sequence == self.committed && self.fed.is_empty() {
+            return false;
+        }
+        let due = self.clock.checkpoint.elapsed() >= self.parts.rhythm.checkpoint_every
+            || self.rotated
+            || self.journal_bytes >= self.parts.rhythm.journal_bytes;
+        due && !self.parts.keeper.is_busy()
+    }
+
+    pub(super) fn checkpoint(&mut self) {
+        match self.make_commit() {
+            Ok(commit) => self.parts.keeper.commit(commit),
+            Err(error) => tracing::error!("the engine's state cannot be stored: {error:#}"),
+        }
+        self.clock.checkpoint = Instant::now();
+    }
+
+    fn make_commit(&mut self) -> anyhow::Result<Commit> {
+        self.look_at_alerts();
+        self.show_counts();
+        let mut profiles = Vec::new();
+        for room in self.parts.engine.rooms_mut() {
+            let slots = room.shard.take_dirty();
+            for watch in slots.iter().filter_map(|slot| room.shard.watches().get(*slot)) {
+                let identity = watch.profile.identity.clone();
+                self.changed.insert(identity.clone());
+                profiles.push((identity, state::pack(watch)?));
+            }
+        }
+        let named: BTreeSet<String> =
+            self.parts.engine.watches().map(|w| w.profile.identity.clone()).collect();
+        let removed_profiles = self.stored.difference(&named).cloned().collect();
+        self.phases.retain(|identity, _| named.contains(identity));
+        self.stored = named;
+        let status = self.parts.intake.status();
+        let dropped = publish::dropped(&self.counters.dropped, &status);
+        let (alerts, incidents) = self.desk.take_uncommitted();
+        let positions = self
+            .positions
+            .iter()
+            .map(|(source, position)| Ok((source.clone(), serde_json::to_vec(position)?)))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let shards = self.parts.engine.rooms().map(|room| &room.shard);
+        let checkpoint = Checkpoint {
+            sequence: self.sequence,
+            positions,
+            profiles,
+            removed_profiles,
+            alerts: alerts.iter().map(|alert| alert.as_ref().clone()).collect(),
+            incidents: incidents.iter().map(|incident| incident.as_ref().clone()).collect(),
+            engine: state::pack_engine(&self.parts.engine.router, shards)?,
+            counters: state::pack(&Counters { dropped })?,
+        };
+        self.committed = self.sequence;
+        self.journal_bytes = 0;
+        self.rotated = false;
+        let journal = match self.positions.get(JOURNAL) {
+            Some(Position::Journal { sequence }) => Some(*sequence),
+            Some(Position::None | Position::File { .. }) | None => None,
+        };
+        Ok(Commit { checkpoint, alerts, incidents, journal })
+    }
+
+    pub(super) fn upkeep(&mut self) {
+        let metrics = self.parts.exporter.metrics();
+        observe_process(metrics);
+        let journal = self.parts.journal.status();
+        metrics.ingest_journal_bytes.set_count(journal.bytes);
+        metrics.ingest_journal_refused.raise_to(journal.refused);
+        metrics.ingest_journal_damaged_bytes.raise_to(journal.damaged_bytes);
+        match self.parts.store.stats() {
+            Ok(stats) => metrics.store_bytes.set_count(stats.file_bytes),
+            Err(error) => tracing::warn!("the store cannot be measured: {error}"),
+        }
+        let now = self.parts.engine.router.now();
+        if now > 0 && self.parts.keeper.has_room() {
+            self.parts.keeper.chore(Chore::Retain(now));
+        }
+    }
+
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.count();
+        self.publish();
+        let last = (self.sequence != self.committed).then(|| self.make_commit()).transpose()?;
+        self.parts.keeper.finish(last)?;
+        self.parts.log.flush()?;
+        Ok(())
+    }
+}
