@@ -1,6 +1,6 @@
 //! What a call does to a file, by its name and flags.
 
-use hanabi_event::Event;
+use hanabi_event::{Event, FdKind};
 use serde::{Deserialize, Serialize};
 
 bitflags::bitflags! {
@@ -125,6 +125,9 @@ fn opened(event: &Event<'_>) -> Access {
         return Access::READ;
     };
     let mut access = Access::empty();
+    if event.fd.kind == FdKind::Directory {
+        return Access::LIST;
+    }
     if flags.contains("O_DIRECTORY") && !flags.contains("O_TMPFILE") {
         return Access::LIST;
     }
