@@ -61,17 +61,8 @@ const MEMBERS: usize = 8;
 /// and are never merged.
 const GUARDED_DEPTH: usize = 2;
 /// Directories in which every file means something of its own: `*` never stands for their files.
-const GUARDED_FILES: [&str; 9] = [
-    "",
-    "etc",
-    "bin",
-    "sbin",
-    "usr/bin",
-    "usr/sbin",
-    "usr/local/bin",
-    "usr/local/sbin",
-    "root",
-];
+const GUARDED_FILES: [&str; 9] =
+    ["", "etc", "bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin", "root"];
 
 impl Profile {
     /// Merges below the parents that have become too wide, then compacts the arena.
