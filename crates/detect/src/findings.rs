@@ -104,7 +104,9 @@ fn children_of(profile: &Profile, parent: &str) -> Vec<Expected> {
 /// The finding for a rule of the danger list.
 pub(crate) fn danger(case: &Case<'_>, rule: &DangerRule, further: &[&DangerRule]) -> Finding {
     let process = &case.event.process;
-    let raw = raw_object(case);
+    // What was asked for says more than where it led.
+    let asked = case.event.args.get("name").filter(|name| path::climbs_out(name));
+    let raw = asked.map_or_else(|| raw_object(case), str::to_owned);
     let exe = path::generalised(process.executable);
     let name = hanabi_profile::token::generalised(process.name);
     let words = |title: &str, zh: bool| {

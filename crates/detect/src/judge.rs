@@ -60,7 +60,11 @@ impl<'a> Case<'a> {
             &Words {
                 container: self.container,
                 process: &text::bounded(self.event.process.name, 40),
-                parent: if parent.is_empty() { "the runtime" } else { parent },
+                parent: if behaviour::parent_token(parent) == behaviour::RUNTIME {
+                    "the container runtime"
+                } else {
+                    parent
+                },
                 object: &text::shown(object, 160),
                 access: &self.behaviour.access.words().join(", "),
             },

@@ -262,7 +262,7 @@ fn danger_while_learning_is_raised_kept_apart_and_not_learned() {
     run.feed(&scene.texts(), 100).end();
     let outcome = run.outcome();
     let alert = outcome.alert("danger.credential_read");
-    assert_eq!((alert.count, alert.phase.as_str()), (2, "learning"));
+    assert_eq!((alert.count, alert.phase.as_str()), (3, "learning"));
     let items: Vec<_> = run.watch("vm:web").quarantine.values().collect();
     assert!(items.iter().any(|q| q.rule == "credential_read" && !q.accepted), "{items:?}");
     let snapshot = serde_json::to_string(&outcome.snapshots["vm:web"]).expect("json");
