@@ -140,7 +140,8 @@ fn opened(event: &Event<'_>) -> Access {
     if flags.contains("O_F_CREATED") || (flags.contains("O_CREAT") && flags.contains("O_EXCL")) {
         access |= Access::CREATE;
     }
-    if flags.contains("O_TRUNC") {
+    // A file that this very call has made had nothing to be cut.
+    if flags.contains("O_TRUNC") && !flags.contains("O_F_CREATED") {
         access |= Access::TRUNCATE;
     }
     access
@@ -175,6 +176,12 @@ mod tests {
                 "fd=3 name=/x flags=262(O_TRUNC|O_CREAT|O_WRONLY)",
                 Some(3),
                 "write truncate",
+            ),
+            (
+                "openat",
+                "fd=3 name=/x flags=262(O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED)",
+                Some(3),
+                "write create",
             ),
             ("openat", "fd=3 name=/x flags=32775(O_CREAT|O_RDWR)", Some(3), "read write"),
             (
