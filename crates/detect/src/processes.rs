@@ -82,14 +82,12 @@ impl Processes {
         let from_runtime =
             behaviour::is_runtime(event.process.parent) || event.process.parent.is_empty();
         let inherited = before.or(parent);
+        // With other processes there already, this is somebody's exec into a container whose first
+        // process has not been heard of.
+        let begins = self.by_pid.is_empty() || self.entry_since > 0;
         let entry = match inherited {
             Some(p) => p.entry && !(exec && from_runtime && before.is_none()),
-            // With other processes there already, this is somebody's exec into a container whose
-            // first process has not been heard of.
-            None => {
-                let begins = self.by_pid.is_empty() || self.entry_since > 0;
-                from_runtime && self.entry.is_none() && begins
-            }
+            None => from_runtime && self.entry.is_none() && begins,
         };
         let terminal =
             event.process.tty.map_or(inherited.is_some_and(|p| p.terminal), |tty| tty > 0);

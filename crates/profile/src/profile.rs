@@ -153,12 +153,12 @@ impl Profile {
             return (known, false);
         }
         let name = self.scratch.clone();
-        let id = if !self.is_full(limits) {
-            let name_id = self.tree.names.intern(&name);
-            self.tree.insert(Tree::ROOT, NodeKind::Program, name_id)
-        } else {
+        let id = if self.is_full(limits) {
             self.tree.folded += 1;
             self.rest(Tree::ROOT, NodeKind::Program)
+        } else {
+            let name_id = self.tree.names.intern(&name);
+            self.tree.insert(Tree::ROOT, NodeKind::Program, name_id)
         };
         let mut parts = name.split(SEPARATOR).map(str::to_owned);
         let mut part = || parts.next().unwrap_or_default();
@@ -303,12 +303,11 @@ impl Profile {
 
     /// Counts an event that does not fit. Nothing new enters the tree, its call neither.
     pub fn count_deviation(&mut self, program: NodeId, hit: Hit<'_>) {
-        match self.find_operation(program, hit.category, hit.call) {
-            Some(operation) => self.count_at(program, None, operation, hit),
-            None => {
-                self.events += hit.count;
-                self.last_seen = self.last_seen.max(hit.time);
-            }
+        if let Some(operation) = self.find_operation(program, hit.category, hit.call) {
+            self.count_at(program, None, operation, hit);
+        } else {
+            self.events += hit.count;
+            self.last_seen = self.last_seen.max(hit.time);
         }
     }
 
