@@ -54,6 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm a step")]
 fn play(scene: &mut Scene, step: &Step, at: f64) {
     let web = shop::web();
     scene.at(at);

@@ -88,12 +88,12 @@ impl Proc {
     }
 
     pub fn named(mut self, name: &str) -> Self {
-        self.name = name.to_owned();
+        name.clone_into(&mut self.name);
         self
     }
 
     pub fn args(mut self, args: &str) -> Self {
-        self.args = args.to_owned();
+        args.clone_into(&mut self.args);
         self
     }
 
@@ -106,7 +106,7 @@ impl Proc {
 
     /// Started by `docker exec`.
     pub fn exec(mut self) -> Self {
-        self.parent = "runc".to_owned();
+        "runc".clone_into(&mut self.parent);
         self.ppid = 23_000 + self.pid;
         self
     }
@@ -122,7 +122,7 @@ impl Proc {
     }
 
     pub fn exe_flags(mut self, flags: &str) -> Self {
-        self.exe_flags = flags.to_owned();
+        flags.clone_into(&mut self.exe_flags);
         self
     }
 
@@ -223,7 +223,7 @@ impl Scene {
         fields.insert("k8s.ns.name".into(), Value::Null);
         fields.insert("k8s.pod.name".into(), Value::Null);
         fd_fields(&mut fields, fd);
-        let text = envelope(c, time, "Debug", rule, &json!([rule]), fields);
+        let text = envelope(c, time, "Debug", rule, &json!([rule]), &fields);
         self.lines.push((time, text));
     }
 
@@ -251,7 +251,7 @@ impl Scene {
         fields.insert("proc.tty".into(), p.tty.into());
         fields.insert("user.loginuid".into(), (-1).into());
         fields.insert("fd.name".into(), Value::Null);
-        let text = envelope(c, time, priority, rule, tags, fields);
+        let text = envelope(c, time, priority, rule, tags, &fields);
         self.lines.push((time, text));
     }
 
@@ -496,7 +496,7 @@ fn envelope(
     priority: &str,
     rule: &str,
     tags: &Value,
-    fields: Map<String, Value>,
+    fields: &Map<String, Value>,
 ) -> String {
     json!({
         "hostname": c.host, "output": format!("{} {priority} {rule}", format_time(time)),

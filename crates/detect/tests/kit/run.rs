@@ -51,14 +51,14 @@ impl Run {
                 text.push_str(line.as_ref());
                 text.push('\n');
             }
-            self.block(Block::decode(text.into_bytes()));
+            self.block(&Block::decode(text.into_bytes()));
         }
         self
     }
 
-    pub fn block(&mut self, block: Block) {
-        let work = self.router.route(&block);
-        self.work(&block, work);
+    pub fn block(&mut self, block: &Block) {
+        let work = self.router.route(block);
+        self.work(block, work);
     }
 
     fn work(&mut self, block: &Block, work: hanabi_detect::Work) {
@@ -106,7 +106,7 @@ impl Run {
     }
 
     pub fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.shards.iter().flat_map(|s| s.watches())
+        self.shards.iter().flat_map(Shard::watches)
     }
 
     pub fn watch(&self, identity: &str) -> &Watch {

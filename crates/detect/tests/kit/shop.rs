@@ -44,10 +44,10 @@ pub fn second(scene: &mut Scene, c: &Box, second: u64) {
     scene.openat(c, &app, "/var/lib/app/sessions/a.json", "O_TRUNC|O_CREAT|O_WRONLY");
     scene.connect(c, &app, "172.18.0.2", "172.18.0.5:5432");
     scene.openat(c, &app, "/var/log/app/app.log", "O_APPEND|O_CREAT|O_WRONLY");
-    if second % 2 == 0 {
+    if second.is_multiple_of(2) {
         health(scene, c, 10_000 + second as i64 * 4);
     }
-    if second % 20 == 0 {
+    if second.is_multiple_of(20) {
         scene.openat(c, &master(), "/etc/nginx/nginx.conf", "O_RDONLY");
     }
 }
