@@ -1,11 +1,12 @@
 //! The whole replay beside a bare JSON parse of the same lines, on the same number of threads.
 //!
 //! `cargo bench -p hanabi-server --bench replay -- [FILE]` runs the release binary's `replay` and, in
-//! turn, sonic-rs and serde_json reading the fields that the engine needs into borrowed structs.
+//! turn, `sonic-rs` and `serde_json` reading the fields that the engine needs into borrowed structs.
 //! Reports medians and ratios; machines differ, ratios in one run do not much.
 
 use std::{
     error::Error,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -76,10 +77,11 @@ fields! {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
     let file = std::env::args().skip(1).find(|a| !a.starts_with("--")).map(PathBuf::from);
     let Some(file) = file.or_else(|| std::env::var_os("HANABI_BENCH_FILE").map(PathBuf::from))
     else {
-        println!("replay: no recording given (an unpacked .jsonl file); left out");
+        writeln!(out, "replay: no recording given (an unpacked .jsonl file); left out")?;
         return Ok(());
     };
     let threads = std::thread::available_parallelism()?.get();
@@ -95,12 +97,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         })?);
     }
     let [replay, sonic, serde] = rates.map(median);
-    println!("{lines} lines, {threads} threads, medians of {ROUNDS} rounds in turn");
-    println!("replay (decode, model, detect, metrics)  {:>10.0} events/s", replay);
-    println!("sonic-rs, the same fields                {:>10.0} lines/s", sonic);
-    println!("serde_json, the same fields              {:>10.0} lines/s", serde);
-    println!("replay / sonic-rs                        {:>10.2}", replay / sonic);
-    println!("replay / serde_json                      {:>10.2}", replay / serde);
+    writeln!(out, "{lines} lines, {threads} threads, medians of {ROUNDS} rounds in turn")?;
+    writeln!(out, "replay (decode, model, detect, metrics)  {replay:>10.0} events/s")?;
+    writeln!(out, "sonic-rs, the same fields                {sonic:>10.0} lines/s")?;
+    writeln!(out, "serde_json, the same fields              {serde:>10.0} lines/s")?;
+    writeln!(out, "replay / sonic-rs                        {:>10.2}", replay / sonic)?;
+    writeln!(out, "replay / serde_json                      {:>10.2}", replay / serde)?;
     Ok(())
 }
 

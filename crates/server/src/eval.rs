@@ -122,9 +122,9 @@ impl Observer for Judged {
 }
 
 /// Judges detection on one recording.
-pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
+pub(crate) fn eval(args: &EvalArgs, config: &Config) -> anyhow::Result<()> {
     let phases = labels(&args.labels)?;
-    let mut settings = feed::settings(&config)?;
+    let mut settings = feed::settings(config)?;
     if !args.self_ending && args.profiles.is_none() {
         settings.detect_from = phases.iter().find(|p| p.kind == "learn").map(|p| p.end);
     }
@@ -133,11 +133,9 @@ pub(crate) fn eval(args: EvalArgs, config: Config) -> anyhow::Result<()> {
     }
     let learn_end = phases.iter().find(|p| p.kind == "learn").map_or(0, |p| p.end);
     let mut engine =
-        feed::engine(settings, &config, feed::threads(None), args.profiles.as_deref(), || {
-            Judged {
-                metered: Metered::new(),
-                prototype: args.baselines.then(|| Prototype::new(learn_end)),
-            }
+        feed::engine(settings, config, feed::threads(None), args.profiles.as_deref(), || Judged {
+            metered: Metered::new(),
+            prototype: args.baselines.then(|| Prototype::new(learn_end)),
         })?;
     let started = Instant::now();
     feed::recordings(&mut engine, std::slice::from_ref(&args.recording), |_| ())?;
@@ -219,7 +217,7 @@ fn first_raised_benign(phases: &[Phase], alert: &Alert) -> bool {
 
 /// The highest priority at which an alert was active in an episode, and when first at `Warning`.
 fn activity(alert: &Alert, phase: &Phase) -> Option<(Priority, Option<EventTime>)> {
-    if !alert.containers.iter().any(|c| phase.containers.iter().any(|n| *n == c.name)) {
+    if !alert.containers.iter().any(|c| phase.containers.contains(&c.name)) {
         return None;
     }
     let end = phase.end + GRACE;
@@ -380,6 +378,11 @@ fn judge_exact(phases: &[Phase], groups: &[Group]) -> Baseline {
     }
 }
 
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    let written = std::fmt::Write::write_fmt(text, what);
+    debug_assert!(written.is_ok(), "a string takes all text");
+}
+
 /// Rows for the table in the documents; see `scripts/eval.sh`.
 fn rows(report: &Report, name: &str) -> String {
     let warning = report.found_at.get("Warning").copied().unwrap_or_default();
@@ -396,13 +399,19 @@ fn rows(report: &Report, name: &str) -> String {
     );
     if let Some(exact) = &report.exact_matching {
         let falco = report.found_by_falco;
-        text += &format!(
-            "| Falco's stock rules, Notice and above | {falco} of {attacks} | {} | - | - | - |\n",
-            report.false_alerts_falco
+        put(
+            &mut text,
+            format_args!(
+                "| Falco's stock rules, Notice and above | {falco} of {attacks} | {} | - | - | - |\n",
+                report.false_alerts_falco
+            ),
         );
-        text += &format!(
-            "| exact matching | {} of {attacks} | {} | {} | - | - |\n",
-            exact.found, exact.false_alerts, exact.alerts
+        put(
+            &mut text,
+            format_args!(
+                "| exact matching | {} of {attacks} | {} | {} | - | - |\n",
+                exact.found, exact.false_alerts, exact.alerts
+            ),
         );
     }
     text
@@ -414,39 +423,63 @@ fn table(report: &Report) -> String {
         let priority = e.priority.map_or("-", Priority::as_str);
         let falco = e.falco.map_or("-", Priority::as_str);
         let time = e.time_to_detect_ms.map_or_else(|| "-".to_owned(), |t| format!("{t:.0} ms"));
-        text += &format!(
-            "{:<26} {:<11} {:<13} {:>8}  falco {:<9} {}\n",
-            e.name,
-            e.container,
-            priority,
-            time,
-            falco,
-            e.alerts.join("; ")
+        put(
+            &mut text,
+            format_args!(
+                "{:<26} {:<11} {:<13} {:>8}  falco {:<9} {}\n",
+                e.name,
+                e.container,
+                priority,
+                time,
+                falco,
+                e.alerts.join("; ")
+            ),
         );
     }
     let warning = report.found_at.get("Warning").copied().unwrap_or_default();
-    text += &format!("found at Warning or above   {warning} of {}\n", report.attacks);
-    text +=
-        &format!("found by Falco's rules      {} of {}\n", report.found_by_falco, report.attacks);
-    text += &format!(
-        "false alerts                {} ({:.1} per container-hour), Falco's rules {}\n",
-        report.false_alerts, report.false_alerts_per_container_hour, report.false_alerts_falco
+    put(&mut text, format_args!("found at Warning or above   {warning} of {}\n", report.attacks));
+    put(
+        &mut text,
+        format_args!(
+            "found by Falco's rules      {} of {}
+",
+            report.found_by_falco, report.attacks
+        ),
+    );
+    put(
+        &mut text,
+        format_args!(
+            "false alerts                {} ({:.1} per container-hour), Falco's rules {}\n",
+            report.false_alerts, report.false_alerts_per_container_hour, report.false_alerts_falco
+        ),
     );
     for f in &report.false_alert_list {
-        text += &format!("  {} {} {} {}: {}\n", f.source, f.phase, f.priority, f.rule, f.summary);
+        put(
+            &mut text,
+            format_args!("  {} {} {} {}: {}\n", f.source, f.phase, f.priority, f.rule, f.summary),
+        );
     }
-    text += &format!("alerts while learning       {}\n", report.learning_alerts);
-    text += &format!(
-        "alerts                      {} at Warning, {} in all\n",
-        report.alerts_at_warning, report.alerts_total
+    put(&mut text, format_args!("alerts while learning       {}\n", report.learning_alerts));
+    put(
+        &mut text,
+        format_args!(
+            "alerts                      {} at Warning, {} in all\n",
+            report.alerts_at_warning, report.alerts_total
+        ),
     );
-    text += &format!(
-        "per episode                 {:.1} alerts, {:.1} incidents\n",
-        report.alerts_per_episode, report.incidents_per_episode
+    put(
+        &mut text,
+        format_args!(
+            "per episode                 {:.1} alerts, {:.1} incidents\n",
+            report.alerts_per_episode, report.incidents_per_episode
+        ),
     );
-    text += &format!(
-        "events                      {} ({:.0}/s)\n",
-        report.events, report.events_per_second
+    put(
+        &mut text,
+        format_args!(
+            "events                      {} ({:.0}/s)\n",
+            report.events, report.events_per_second
+        ),
     );
     text
 }

@@ -46,12 +46,12 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&configure(&args.overrides(), color)?),
         Command::Replay(args) => {
             let config = configure(&args.config.overrides(), color)?;
-            replay::replay(args, config)
+            replay::replay(&args, &config)
         }
         Command::Send(args) => send::send(&args),
         Command::Eval(args) => {
             let config = configure(&args.config.overrides(), color)?;
-            eval::eval(args, config)
+            eval::eval(&args, &config)
         }
         Command::Config(command) => commands::config::config(command),
     }

@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// Feeds the recordings through the engine.
-pub(crate) fn replay(args: ReplayArgs, config: Config) -> anyhow::Result<()> {
-    let mut settings: Settings = feed::settings(&config)?;
+pub(crate) fn replay(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
+    let mut settings: Settings = feed::settings(config)?;
     settings.detect_from = args.detect_from;
     settings.learn_for = args.learn_for.map(crate::config::Period::as_nanos);
     let threads = feed::threads(args.threads);
     let mut engine =
-        feed::engine(settings, &config, threads, args.profiles.as_deref(), Metered::new)?;
+        feed::engine(settings, config, threads, args.profiles.as_deref(), Metered::new)?;
     let started = Instant::now();
     let bar = progress_bar();
     feed::recordings(&mut engine, &args.files, |progress| {
@@ -107,7 +107,7 @@ fn summarise(engine: &Engine<Metered>, elapsed: Duration, out: &mut String) {
     }
 }
 
-/// The process's largest resident size, from `/proc/self/status` (proc_pid_status(5), `VmHWM`).
+/// The process's largest resident size, from `/proc/self/status` (`VmHWM`, see `proc_pid_status(5)`).
 pub(crate) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
