@@ -1,6 +1,10 @@
 //! Findings about programs that a profile does not know, and about dangerous behaviour.
 
-use hanabi_profile::{NodeKind, Profile, arguments, behaviour, path};
+use hanabi_profile::{
+    NodeKind, Profile, arguments,
+    behaviour::{self, Object},
+    path,
+};
 
 use crate::{
     AlertPath, AlertSource, Expected, Kind, Nearest, ScorePart, Summary,
@@ -106,7 +110,11 @@ pub(crate) fn danger(case: &Case<'_>, rule: &DangerRule, further: &[&DangerRule]
     let process = &case.event.process;
     // What was asked for says more than where it led.
     let asked = case.event.args.get("name").filter(|name| path::climbs_out(name));
-    let raw = asked.map_or_else(|| raw_object(case), str::to_owned);
+    let raw = match (&case.behaviour.object, asked) {
+        (_, Some(asked)) => asked.to_owned(),
+        (Object::Start, None) => format!("{} ({})", process.executable, process.command_line),
+        (_, None) => raw_object(case),
+    };
     let exe = path::generalised(process.executable);
     let name = hanabi_profile::token::generalised(process.name);
     let words = |title: &str, zh: bool| {

@@ -43,6 +43,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The path was asked for with a climb, and where it leads says only half.
+    pub(crate) fn climbs(&self) -> bool {
+        self.behaviour.call.starts_with("open") && self.event.args.head.contains("/../")
+    }
+
     pub(crate) fn hit(&self) -> Hit<'a> {
         Hit {
             category: self.behaviour.category,

@@ -56,7 +56,8 @@ impl Watch {
         settings: &Settings,
     ) -> bool {
         let Some(program) = program else { return true };
-        if settings.danger.watches(case.behaviour.call)
+        if case.climbs()
+            || settings.danger.watches(case.behaviour.call)
             || matches!(case.behaviour.call, "dup2" | "dup3" | "dup")
         {
             return true;

@@ -17,7 +17,7 @@ pub const SHARDS: usize = 64;
 pub const NAME_WAIT: EventTime = 10 * SECOND;
 /// An event further than this from its host's time does not move it.
 pub const MAX_SKEW: EventTime = 300 * SECOND;
-/// After so many events in a row that agree on a later time, the time has really passed.
+/// After so many events in a row that agree on a time far off, the host's clock really is there.
 const SKEW_AGREED: u32 = 64;
 /// Lines that wait for a name at most, over all containers; past it they are filed under the id.
 pub const MAX_WAITING: usize = 32_768;
@@ -38,7 +38,11 @@ struct Waiting {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct HostClock {
     watermark: EventTime,
-    ahead: u32,
+    /// Events in a row far off the watermark, on the side that `ahead` names.
+    #[serde(default)]
+    agreed: u32,
+    #[serde(default)]
+    ahead: bool,
 }
 
 /// See the module's text.
@@ -166,12 +170,16 @@ impl Router {
         let clock = &mut self.clocks[host as usize];
         if clock.watermark != 0 && time.abs_diff(clock.watermark) > MAX_SKEW {
             self.clock_skew += 1;
-            clock.ahead = if time > clock.watermark { clock.ahead + 1 } else { 0 };
-            if clock.ahead < SKEW_AGREED {
+            let ahead = time > clock.watermark;
+            clock.agreed = if ahead == clock.ahead { clock.agreed + 1 } else { 1 };
+            clock.ahead = ahead;
+            if clock.agreed < SKEW_AGREED {
                 return clock.watermark;
             }
+            // The host's clock was set; what waits is decided by the new time.
+            clock.watermark = time;
         }
-        clock.ahead = 0;
+        clock.agreed = 0;
         clock.watermark = clock.watermark.max(time);
         clock.watermark
     }

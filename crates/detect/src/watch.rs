@@ -286,7 +286,7 @@ impl Watch {
             Object::Peer { .. } => case.event.fd.name,
             Object::None | Object::Pair(..) | Object::Socket(_) | Object::Start => return None,
         };
-        if object.is_empty() || behaviour.access.contains(Access::PROBE) {
+        if object.is_empty() || behaviour.access.contains(Access::PROBE) || case.climbs() {
             return None;
         }
         let flow = flow.map(|f| f as u8);

@@ -201,7 +201,6 @@ fn a_path_that_climbs() {
 }
 
 #[test]
-#[ignore = "known gap: a path that the program reads anyway is not looked at again"]
 fn a_path_that_climbs_to_a_file_that_the_program_reads_anyway() {
     let outcome = after(|s, web| {
         let (c, p) = (web, shop::worker());

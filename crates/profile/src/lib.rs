@@ -5,6 +5,8 @@
 pub mod access;
 pub mod arguments;
 pub mod behaviour;
+mod evidence;
+mod key;
 mod learning;
 mod names;
 pub mod path;
@@ -17,9 +19,10 @@ mod tree;
 mod tree_node;
 mod view;
 
+pub use key::ProgramKey;
 pub use learning::{LearnRules, QUIET, unseen};
 pub use phase::{BranchProgress, Learning, Phase, ProfileSummary};
-pub use profile::{Found, Hit, Profile, ProgramInfo, ProgramKey};
+pub use profile::{Found, Hit, Profile, ProgramInfo};
 pub use structural::Limits;
 pub use tree::{EXAMPLES, Incidences, Node, NodeId, NodeKind, Origin, REST, Tree, covers};
 pub use tree_node::TreeNode;

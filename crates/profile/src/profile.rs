@@ -9,26 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Access,
     behaviour::Steps,
+    evidence::evidence,
+    key::{ProgramKey, SEPARATOR, branch_index, operation_name, program_name},
     learning::{LearnRules, LearningState},
     names::NameId,
     phase::{Phase, ProfileSummary},
     structural::Limits,
-    tree::{Incidences, NodeId, NodeKind, Origin, REST, Tree},
+    tree::{NodeId, NodeKind, Origin, REST, Tree},
 };
-
-/// Separates name, executable and user in a program node's name; no path or name contains it.
-pub(crate) const SEPARATOR: char = '\u{1f}';
-
-/// What tells one program from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProgramKey<'a> {
-    /// `proc.name`.
-    pub name: &'a str,
-    /// `proc.exepath`.
-    pub executable: &'a str,
-    /// The user's id as text; the same program as another user is another program.
-    pub user: &'a str,
-}
 
 /// What is known of a program beside its tree.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -487,105 +475,10 @@ pub struct Hit<'a> {
     pub count: u64,
 }
 
-/// The evidence of each branch: its counters, and the activities that hold something seen once.
-/// Linear in the tree.
-fn evidence(
-    tree: &Tree,
-    info: &std::collections::BTreeMap<NodeId, ProgramInfo>,
-    steady_from: EventTime,
-) -> [Incidences; 3] {
-    let mut evidence = tree.incidences;
-    for (branch, incidences) in evidence.iter_mut().enumerate() {
-        let mut once = std::collections::BTreeSet::new();
-        for program in info.keys() {
-            singletons(tree, *program, *program, branch, (steady_from / SECOND) as u32, &mut once);
-        }
-        incidences.once = once.len() as u64;
-    }
-    evidence
-}
-
-fn singletons(
-    tree: &Tree,
-    at: NodeId,
-    program: NodeId,
-    branch: usize,
-    from: u32,
-    once: &mut std::collections::BTreeSet<(NodeId, u32)>,
-) {
-    let node = tree.node(at);
-    if node.slots == 1 && node.last_slot >= from && branch_of(tree, node) == branch {
-        once.insert((program, node.last_slot));
-    }
-    for child in tree.children(at) {
-        singletons(tree, child, program, branch, from, once);
-    }
-}
-
-fn branch_of(tree: &Tree, node: &crate::tree::Node) -> usize {
-    match node.kind {
-        NodeKind::Directory | NodeKind::File => 2,
-        NodeKind::Direction
-        | NodeKind::Class
-        | NodeKind::Port
-        | NodeKind::Peer
-        | NodeKind::Unix
-        | NodeKind::Socket => 1,
-        NodeKind::Operation => match tree.names.get(node.name).as_bytes().first() {
-            Some(b'f') => 2,
-            Some(b'n') => 1,
-            _ => 0,
-        },
-        NodeKind::Root | NodeKind::Program | NodeKind::Parent | NodeKind::Argument => 0,
-    }
-}
-
 fn other_kind(kind: NodeKind) -> Option<NodeKind> {
     match kind {
         NodeKind::File => Some(NodeKind::Directory),
         NodeKind::Directory => Some(NodeKind::File),
         _ => None,
-    }
-}
-
-pub(crate) fn branch_index(category: Category) -> usize {
-    match category {
-        Category::Process | Category::Unknown => 0,
-        Category::Network => 1,
-        Category::File => 2,
-    }
-}
-
-fn operation_name(category: Category, call: &str) -> String {
-    let mut name = String::with_capacity(call.len() + 2);
-    name.push(match category {
-        Category::Process | Category::Unknown => 'p',
-        Category::Network => 'n',
-        Category::File => 'f',
-    });
-    name.push(':');
-    name.push_str(call.get(..call.len().min(40)).unwrap_or_default());
-    name
-}
-
-fn program_name(key: &ProgramKey<'_>, out: &mut String) {
-    out.clear();
-    crate::token::generalise(key.name, out);
-    out.push(SEPARATOR);
-    executable_token(key.executable, out);
-    out.push(SEPARATOR);
-    out.push_str(key.user);
-}
-
-/// Where packages install, names are kept to the letter, so that a look-alike stands out;
-/// elsewhere random parts are generalised.
-fn executable_token(executable: &str, out: &mut String) {
-    const INSTALLED: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/"];
-    if INSTALLED.iter().any(|prefix| executable.starts_with(prefix)) && executable.len() < 200 {
-        out.push_str(executable);
-    } else if executable.starts_with('/') {
-        out.push_str(&crate::path::generalised(executable));
-    } else {
-        crate::token::generalise(executable, out);
     }
 }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     access::Access,
+    key::branch_index,
     names::NameId,
-    profile::{Profile, ProgramInfo, branch_index},
+    profile::{Profile, ProgramInfo},
     tree::{Node, NodeId, NodeKind, Origin},
     tree_node::TreeNode,
 };
