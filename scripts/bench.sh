@@ -18,10 +18,12 @@ if [[ -n $folder ]]; then recording=$folder/shop.jsonl.zst; fi
 zstd -dcq --long=27 "$recording" >"$work/recording.jsonl"
 say "data:    $(basename "$recording"), $(wc -l <"$work/recording.jsonl") lines, $(wc -c <"$work/recording.jsonl") bytes"
 
-cargo bench --workspace --locked
-for round in 1 2 3; do
-    say "replay $round"
-    cat "$work/recording.jsonl" >/dev/null
-    "$hanabi" replay "$work/recording.jsonl" --learn-for 180s >"$work/alerts.jsonl"
-done
-say "alerts: $(wc -l <"$work/alerts.jsonl")"
+say ""
+say "decoding alone, one core"
+cargo run --release --locked --quiet -p hanabi-event --example decode_bench -- "$work/recording.jsonl" 200
+say ""
+say "replay beside a bare JSON parse, all cores"
+cat "$work/recording.jsonl" >/dev/null
+cargo bench --locked --quiet -p hanabi-server --bench replay -- "$work/recording.jsonl"
+say ""
+"$hanabi" replay "$work/recording.jsonl" --learn-for 180s 2>&1 >/dev/null | grep -E 'lines read|events/s|peak'

@@ -326,7 +326,7 @@ function showAll() {
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = t[node.dataset.text];
   $("language").textContent = t.other;
   const origin = location.origin;
-  $("welcome-send").textContent = `hanabi send fixtures/shop-small.jsonl.zst --to ${origin} --speed 20 --shift now`;
+  $("welcome-send").textContent = `hanabi send fixtures/shop-small.jsonl.zst --to ${origin} --speed 20 --shift end`;
   const time = new Date().toISOString();
   $("welcome-curl").textContent = `curl ${origin}/ingest/falco -H 'content-type: application/json' \\\n  -d '{"hostname":"demo","priority":"Notice",`
     + `"rule":"Example","source":"syscall","time":"${time}","output":"","output_fields":{"evt.type":"execve","container.id":"0123456789ab",`

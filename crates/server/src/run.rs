@@ -367,7 +367,7 @@ fn welcome(config: &Config, address: SocketAddr) {
         "\n  Hanabi {VERSION} is running at {url}\n  \
          data directory {data}; {from}\n\n  \
          send events     curl -H 'content-type: application/json' --data-binary @events.jsonl {url}/ingest/falco\n  \
-         play a recording  hanabi send fixtures/shop-small.jsonl.zst --to {url} --speed 20 --shift now\n  \
+         play a recording  hanabi send fixtures/shop-small.jsonl.zst --to {url} --speed 20 --shift end\n  \
          look            {url}/  and {url}/metrics\n"
     );
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod metrics;
 mod page;
+mod recordings;
 mod restart;
 mod rotation;
 mod same;
