@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use hanabi_detect::{
     Observer, Router, Settings,
     danger::{self, DangerList},
@@ -113,6 +114,9 @@ pub(crate) fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
+/// Blocks that are read ahead of the engine: reading must not wait for it, nor it for reading.
+const READ_AHEAD: usize = 4;
+
 /// Feeds recordings to their end. `shown` is told how far each is read.
 pub(crate) fn recordings<O: Observer>(
     engine: &mut Engine<O>,
@@ -120,22 +124,53 @@ pub(crate) fn recordings<O: Observer>(
     mut shown: impl FnMut(&Progress),
 ) -> anyhow::Result<()> {
     for file in files {
-        let mut blocks = LineBlocks::new(open_lines(file)?, BLOCK_BYTES);
-        let mut ended = false;
-        while !ended || !engine.is_idle() {
-            while !ended && engine.has_room() {
-                let mut lines = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
-                ended = !blocks
-                    .next_into(&mut lines)
-                    .with_context(|| format!("failed to read {}", file.display()))?;
-                if !lines.is_empty() {
-                    engine.feed(lines);
+        let blocks = LineBlocks::new(open_lines(file)?, BLOCK_BYTES);
+        let progress = blocks.progress().clone();
+        let (sender, receiver) = bounded(READ_AHEAD);
+        std::thread::scope(|scope| {
+            scope.spawn(move || read(blocks, &sender));
+            while let Some(lines) = next(engine, &receiver) {
+                let lines = lines.with_context(|| format!("failed to read {}", file.display()))?;
+                engine.feed(lines);
+                if !engine.has_room() {
+                    engine.step();
+                    shown(&progress);
                 }
             }
-            engine.step();
-            shown(blocks.progress());
-        }
+            anyhow::Ok(())
+        })?;
     }
     engine.flush();
     Ok(())
+}
+
+/// The next block that was read; the engine works on while there is none. `None` at the end.
+fn next<O: Observer>(engine: &mut Engine<O>, blocks: &Receiver<Read>) -> Option<Read> {
+    loop {
+        match blocks.try_recv() {
+            Ok(block) => return Some(block),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if engine.is_idle() => return blocks.recv().ok(),
+            Err(TryRecvError::Empty) => {
+                engine.step();
+            }
+        }
+    }
+}
+
+type Read = std::io::Result<Vec<u8>>;
+
+/// Reads to the end, to the first error, or until nobody listens.
+fn read(mut blocks: LineBlocks, to: &Sender<Read>) {
+    loop {
+        let mut lines = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
+        let sent = match blocks.next_into(&mut lines) {
+            Ok(true) => to.send(Ok(lines)),
+            Ok(false) => return,
+            Err(error) => to.send(Err(error)),
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
 }
