@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hanabi_event::{Event, EventTime};
+use hanabi_event::{Event, EventTime, SECOND};
 use hanabi_profile::{NodeId, behaviour};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ use crate::{LineageEntry, text};
 /// Processes remembered in a container; the oldest go first. Four times the default limit of
 /// processes in a pod, so that a fork bomb costs memory for this many and no more.
 pub const MAX_PROCESSES: usize = 4_096;
+
+/// A container's first process lives longer than this; health checks and commands do not.
+const SHORT_LIFE: EventTime = 30 * SECOND;
 
 /// A process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +49,9 @@ pub struct Processes {
     order: VecDeque<i64>,
     /// The container's first process, while it runs.
     entry: Option<i64>,
+    /// What was taken for the container's first process was a command in it.
+    #[serde(default)]
+    mistaken: bool,
     /// When it was first seen.
     pub entry_since: EventTime,
     /// Processes forgotten because there were too many.
@@ -87,7 +93,7 @@ impl Processes {
         let begins = self.by_pid.is_empty() || self.entry_since > 0;
         let entry = match inherited {
             Some(p) => p.entry && !(exec && from_runtime && before.is_none()),
-            None => from_runtime && self.entry.is_none() && begins,
+            None => from_runtime && self.entry.is_none() && begins && !self.mistaken,
         };
         let terminal =
             event.process.tty.map_or(inherited.is_some_and(|p| p.terminal), |tty| tty > 0);
@@ -139,11 +145,13 @@ impl Processes {
     }
 
     /// A process has ended.
-    pub fn ended(&mut self, pid: i64) {
+    pub fn ended(&mut self, pid: i64, now: EventTime) {
         self.by_pid.remove(&pid);
         if self.entry == Some(pid) {
-            // The container stops; what the runtime starts next is its first process again.
+            // The container stops; what the runtime starts next is its first process again. One
+            // that was soon over was a command in a container that runs, its first process silent.
             self.entry = None;
+            self.mistaken |= now.saturating_sub(self.entry_since) < SHORT_LIFE;
         }
     }
 

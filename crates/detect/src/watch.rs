@@ -245,7 +245,7 @@ impl Watch {
         if event.call == "procexit"
             && let Some(pid) = event.process.pid
         {
-            instance.processes.ended(pid);
+            instance.processes.ended(pid, event.time);
         }
     }
 

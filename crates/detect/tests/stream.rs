@@ -361,7 +361,6 @@ fn blocks_do_not_matter_where_hosts_share_an_identity() {
 }
 
 #[test]
-#[ignore = "known gap: the first process of the runtime that is seen counts as the container's start"]
 fn a_health_check_is_no_start_of_a_container_that_runs() {
     // Hanabi begins when the container runs; its first process sleeps, the health check does not.
     let web = shop::web();
