@@ -14,7 +14,6 @@ use crate::{
     bursts::Burst,
     findings,
     judge::{self, Case, Judged},
-    learner::worst,
     ledger::Finding,
     processes, score, text,
     watch::{container_name, open_session, place, session_of},
@@ -78,10 +77,7 @@ impl Watch {
         case: &Case<'_>,
         settings: &Settings,
     ) -> bool {
-        let context = self.context(instance, case);
-        let rules = settings.danger.matches(case.event, &case.behaviour, context);
-        let Some((rule, further)) = worst(&rules) else { return false };
-        let mut finding = findings::danger(case, rule, &further);
+        let Some((rule, mut finding)) = self.danger(instance, case, settings) else { return false };
         // One session, one alert a rule, whichever of its processes it was.
         if let Some(session) = session_of(instance, case.event) {
             finding.subject = format!("session {session}");

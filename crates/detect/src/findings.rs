@@ -1,7 +1,7 @@
 //! Findings about programs that a profile does not know, and about dangerous behaviour.
 
 use hanabi_profile::{
-    NodeKind, Profile, arguments,
+    NodeKind, Profile, ProgramInfo, arguments,
     behaviour::{self, Object},
     path,
 };
@@ -21,14 +21,19 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
     let process = &case.event.process;
     let name = hanabi_profile::token::generalised(process.name);
     let parent = behaviour::parent_token(process.parent);
-    let mut same_name: Vec<String> = Vec::new();
+    let mut same_name: Vec<Expected> = Vec::new();
     let mut same_exe = false;
-    let mut other_user: Option<String> = None;
+    let mut other_user: Option<Expected> = None;
+    // How often a program was seen is in how many seconds it was active.
+    let seen = |token: &str, info: &ProgramInfo| Expected {
+        token: token.to_owned(),
+        count: u64::from(info.slots),
+    };
     for (_, info) in profile.programs() {
         if info.name == name && info.executable == process.executable {
-            other_user = Some(info.user.clone());
+            other_user = Some(seen(&info.user, info));
         } else if info.name == name {
-            same_name.push(info.executable.clone());
+            same_name.push(seen(&info.executable, info));
         } else if info.executable == process.executable && !process.executable.is_empty() {
             same_exe = true;
         }
@@ -63,10 +68,8 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
     let mut finding = case.finding(kind, &format!("{name} {exe} {parent} {script}"), score, raw);
     finding.path.token = token;
     finding.expected = match kind {
-        Kind::NewUser => other_user.into_iter().map(|token| Expected { token, count: 0 }).collect(),
-        Kind::NewExecutable => {
-            same_name.into_iter().take(5).map(|token| Expected { token, count: 0 }).collect()
-        }
+        Kind::NewUser => other_user.into_iter().collect(),
+        Kind::NewExecutable => same_name.into_iter().take(5).collect(),
         _ => children_of(profile, &parent),
     };
     let names: Vec<&str> = profile.programs().map(|(_, i)| i.name.as_str()).collect();

@@ -81,10 +81,7 @@ impl Watch {
         case: &Case<'_>,
         settings: &Settings,
     ) -> bool {
-        let context = self.context(instance, case);
-        let rules = settings.danger.matches(case.event, &case.behaviour, context);
-        let Some((rule, further)) = worst(&rules) else { return false };
-        let finding = findings::danger(case, rule, &further);
+        let Some((rule, finding)) = self.danger(instance, case, settings) else { return false };
         let fingerprint = own_work_key(case, &finding);
         let slot = case.event.time / hanabi_event::SECOND;
         if self.quarantine.len() < MAX_QUARANTINE || self.quarantine.contains_key(&fingerprint) {
@@ -113,7 +110,20 @@ impl Watch {
         self.quarantine.get(&own_work_key(case, finding)).is_some_and(|item| item.accepted)
     }
 
-    pub(crate) fn context(&self, instance: &Instance, case: &Case<'_>) -> Context {
+    /// The worst of the danger rules that an event meets, and its finding.
+    pub(crate) fn danger<'s>(
+        &self,
+        instance: &Instance,
+        case: &Case<'_>,
+        settings: &'s Settings,
+    ) -> Option<(&'s DangerRule, Finding)> {
+        let context = self.context(instance, case);
+        let rules = settings.danger.matches(case.event, &case.behaviour, context);
+        let (rule, further) = worst(&rules)?;
+        Some((rule, findings::danger(case, rule, &further)))
+    }
+
+    fn context(&self, instance: &Instance, case: &Case<'_>) -> Context {
         let pid = case.event.process.pid;
         let terminal = case.event.process.tty.map_or_else(
             || pid.and_then(|p| instance.processes.get(p)).is_some_and(|p| p.terminal),
@@ -122,7 +132,7 @@ impl Watch {
         Context { terminal, service_shell: self.is_service_shell(instance, case) }
     }
 
-    pub(crate) fn is_service_shell(&self, instance: &Instance, case: &Case<'_>) -> bool {
+    fn is_service_shell(&self, instance: &Instance, case: &Case<'_>) -> bool {
         let process = &case.event.process;
         if !processes::is_start(case.event) || !arguments::is_shell(process.name) {
             return false;
@@ -160,7 +170,7 @@ fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
     Ledger::fingerprint(&finding.rule, case.event.process.executable, &object)
 }
 
-pub(crate) fn worst<'r>(rules: &[&'r DangerRule]) -> Option<(&'r DangerRule, Vec<&'r DangerRule>)> {
+fn worst<'r>(rules: &[&'r DangerRule]) -> Option<(&'r DangerRule, Vec<&'r DangerRule>)> {
     let mut sorted = rules.to_vec();
     sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     let (first, rest) = sorted.split_first()?;

@@ -40,8 +40,6 @@ pub struct ProgramInfo {
     pub starts: u64,
     /// When its part of the tree last grew.
     pub last_growth: EventTime,
-    /// The most distinct objects that one process of it touched in a second, by kind of burst.
-    pub peaks: [u32; 4],
 }
 
 /// Where a path stopped fitting.

@@ -44,6 +44,13 @@ struct Phase {
     end: EventTime,
 }
 
+impl Phase {
+    /// Benign, and not a gap after an attack, which may hold its aftermath.
+    fn is_benign(&self) -> bool {
+        self.kind == "benign" && !self.name.starts_with("gap_after")
+    }
+}
+
 /// One attack episode's result.
 #[derive(Debug, Serialize)]
 struct Episode {
@@ -210,9 +217,7 @@ fn within(phase: &Phase, time: EventTime) -> bool {
 }
 
 fn first_raised_benign(phases: &[Phase], alert: &Alert) -> bool {
-    phases.iter().any(|p| {
-        p.kind == "benign" && !p.name.starts_with("gap_after") && within(p, alert.first_seen)
-    })
+    phases.iter().any(|p| p.is_benign() && within(p, alert.first_seen))
 }
 
 /// The highest priority at which an alert was active in an episode, and when first at `Warning`.
@@ -295,7 +300,7 @@ fn summarise(
     for alert in alerts {
         let least =
             if alert.source == AlertSource::Hanabi { Priority::Warning } else { Priority::Notice };
-        let benign = |p: &&Phase| p.kind == "benign" && !p.name.starts_with("gap_after");
+        let benign = |p: &&Phase| p.is_benign();
         let phase = phases.iter().filter(benign).find(|p| within(p, alert.first_seen));
         let reached = phase.is_some_and(|p| {
             alert.activity.iter().any(|a| a.max_priority >= least && within(p, a.first))
@@ -315,11 +320,8 @@ fn summarise(
         }
     }
     let false_by = |source: &str| false_alert_list.iter().filter(|f| f.source == source).count();
-    let benign_time: EventTime = phases
-        .iter()
-        .filter(|p| p.kind == "benign" && !p.name.starts_with("gap_after"))
-        .map(|p| p.end - p.start)
-        .sum();
+    let benign_time: EventTime =
+        phases.iter().filter(|p| p.is_benign()).map(|p| p.end - p.start).sum();
     let hours = benign_time as f64 / (3_600.0 * SECOND as f64) * containers as f64;
     let learn = |a: &Alert| phases.iter().any(|p| p.kind == "learn" && within(p, a.first_seen));
     let hanabi = |a: &&Alert| a.source == AlertSource::Hanabi && a.priority >= Priority::Warning;
@@ -359,11 +361,7 @@ fn summarise(
 }
 
 fn judge_exact(phases: &[Phase], groups: &[Group]) -> Baseline {
-    let benign = |time| {
-        phases
-            .iter()
-            .any(|p| p.kind == "benign" && !p.name.starts_with("gap_after") && within(p, time))
-    };
+    let benign = |time| phases.iter().any(|p| p.is_benign() && within(p, time));
     let in_episode = |g: &Group, p: &Phase| {
         p.containers.contains(&g.container)
             && g.times.iter().any(|t| p.start <= *t && *t <= p.end + GRACE)
