@@ -77,6 +77,8 @@ pub enum Kind {
     Burst,
     /// A Falco rule's match.
     Rule,
+    /// What a new image does and its parent did not.
+    Revision,
 }
 
 impl Kind {
@@ -97,6 +99,7 @@ impl Kind {
             Self::Danger => "danger",
             Self::Burst => "burst",
             Self::Rule => "rule",
+            Self::Revision => "revision",
         }
     }
 }

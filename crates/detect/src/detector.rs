@@ -57,6 +57,10 @@ impl Watch {
                 }
                 self.in_session(instance, event);
             }
+            Judged::Deviates(finding)
+                if !dangerous
+                    && session_of(instance, event).is_none()
+                    && self.explained(instance, case, program, &finding, settings) => {}
             Judged::Deviates(finding) => {
                 self.profile.count_deviation(program, case.hit());
                 self.profile.deviations += 1;

@@ -108,7 +108,9 @@ fn mitre(kind: Kind, behaviour: &Behaviour<'_>) -> Vec<String> {
         Kind::NewPort => "T1571",
         Kind::NewDirectory | Kind::NewFile | Kind::NewAccess if altering => "T1565.001",
         Kind::NewDirectory | Kind::NewFile | Kind::NewAccess => "T1083",
-        Kind::NewOperation | Kind::Danger | Kind::Burst | Kind::Rule => return Vec::new(),
+        Kind::NewOperation | Kind::Danger | Kind::Burst | Kind::Rule | Kind::Revision => {
+            return Vec::new();
+        }
     };
     vec![technique.to_owned()]
 }

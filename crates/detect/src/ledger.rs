@@ -143,21 +143,16 @@ impl Ledger {
                 alert.mitre.push(technique.clone());
             }
         }
-        let same = |e: &&mut Evidence| {
-            e.kind == evidence.kind && e.token == evidence.token && e.process == evidence.process
-        };
-        let fresh = match alert.evidence.iter_mut().find(same) {
-            Some(known) => {
-                known.count += 1;
-                false
-            }
-            None => true,
-        };
-        if fresh && alert.evidence.len() < MAX_EVIDENCE {
-            alert.evidence.push(evidence);
-        }
+        add_evidence(alert, evidence);
         let priority = alert.priority;
         self.occurred(fingerprint, place, priority);
+    }
+
+    /// Adds evidence to an alert whose occurrence is counted already.
+    pub fn add_evidence(&mut self, fingerprint: &str, evidence: Evidence) {
+        if let Some(alert) = self.alerts.get_mut(fingerprint) {
+            add_evidence(alert, evidence);
+        }
     }
 
     /// What a session's alert has been given so far.
@@ -303,6 +298,17 @@ fn open(
         summary: finding.summary,
         assignee: String::new(),
         history: Vec::new(),
+    }
+}
+
+fn add_evidence(alert: &mut Alert, evidence: Evidence) {
+    let same = |e: &&mut Evidence| {
+        e.kind == evidence.kind && e.token == evidence.token && e.process == evidence.process
+    };
+    if let Some(known) = alert.evidence.iter_mut().find(same) {
+        known.count += 1;
+    } else if alert.evidence.len() < MAX_EVIDENCE {
+        alert.evidence.push(evidence);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod matcher;
 mod miss;
 mod processes;
+mod revision;
 mod router;
 mod rules;
 pub mod score;

@@ -202,7 +202,8 @@ impl Watch {
     }
 
     fn model(&mut self, instance: &mut Instance, event: &Event<'_>, settings: &Settings) {
-        self.revision(instance);
+        let window = settings.revision_window;
+        self.profile.note_image(&instance.shown.image, event.time, window);
         let flow = if event.category == Category::Network { instance.flow(event) } else { None };
         let target = instance.target(event);
         let behaviour = Behaviour::of(event, flow, target);
@@ -263,17 +264,6 @@ impl Watch {
             }
             self.profile.program_by_executable(executable, case.user)
         })
-    }
-
-    fn revision(&mut self, instance: &Instance) {
-        let image = &instance.shown.image;
-        if !image.is_empty() && self.profile.revisions.last() != Some(image) {
-            self.profile.revisions.retain(|r| r != image);
-            self.profile.revisions.push(image.clone());
-            if self.profile.revisions.len() > 50 {
-                self.profile.revisions.remove(0);
-            }
-        }
     }
 
     /// The key under which an event's place is remembered; none for those that are looked at each

@@ -14,6 +14,7 @@ use crate::{
     learning::{LearnRules, LearningState},
     names::NameId,
     phase::{Phase, ProfileSummary},
+    revision::RevisionDiff,
     structural::Limits,
     tree::{NodeId, NodeKind, Origin, REST, Tree},
 };
@@ -73,8 +74,11 @@ pub struct Profile {
     pub deviations: u64,
     /// Events accepted by meaning though their exact path is new.
     pub variations: u64,
-    /// Images seen, newest last.
+    /// Images seen, in the order of their first appearance.
     pub revisions: Vec<String>,
+    /// What the last images changed, newest last.
+    #[serde(default)]
+    pub diffs: Vec<RevisionDiff>,
     /// The tree.
     pub tree: Tree,
     pub(crate) learning: LearningState,
@@ -103,6 +107,7 @@ impl Profile {
             deviations: 0,
             variations: 0,
             revisions: Vec::new(),
+            diffs: Vec::new(),
             tree: Tree::default(),
             learning: LearningState::new(now, warmup),
             programs: HashMap::new(),
@@ -402,6 +407,7 @@ impl Profile {
                     self.merge_crowded(limits);
                 }
             }
+            self.end_revisions(end, limits);
         }
         before != self.phase
     }

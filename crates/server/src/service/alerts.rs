@@ -142,7 +142,7 @@ fn count_kind(metrics: &Metrics, kind: Kind, count: u64) {
         Kind::Danger => DeviationKind::Danger,
         Kind::Burst => DeviationKind::Rate,
         // A rule's match is no deviation from the profile.
-        Kind::Rule => return,
+        Kind::Rule | Kind::Revision => return,
     };
     metrics.deviations.of(kind).add(count);
 }
