@@ -32,7 +32,7 @@ pub use alert::{
 };
 pub use instance::Instance;
 pub use processes::{MAX_PROCESSES, Process, Processes};
-pub use router::{MAX_SKEW, MAX_WAITING, NAME_WAIT, Router, SHARDS, Work};
+pub use router::{MAX_SKEW, MAX_WAITING, NAME_WAIT, Progress, Router, SHARDS, Work};
 pub use settings::Settings;
 pub use shard::{Counts, Item, MAX_HELD, Observer, Shard, ShardRest, SharedBlock};
 pub use watch::{MAX_INSTANCES, MAX_QUARANTINE, Quarantined, Verdict, Watch};

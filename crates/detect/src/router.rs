@@ -74,13 +74,43 @@ pub struct Router {
     quick: HashMap<u64, (u16, String, Place)>,
 }
 
-/// A block's work by shard, and how far each host's time has come.
+/// A block's work by shard, and how each host's time goes on in it.
 #[derive(Debug, Default)]
 pub struct Work {
     /// One list a shard.
     pub items: Vec<Vec<Item>>,
-    /// By host index.
+    /// The hosts' time.
+    pub progress: Progress,
+}
+
+/// How each host's time goes on within a block, by host index.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// How far each has come at the end of the block.
     pub watermarks: Vec<EventTime>,
+    /// The records at which it moved, and how far.
+    steps: Vec<Vec<(u32, EventTime)>>,
+}
+
+impl Progress {
+    fn step(&mut self, host: u16, record: u32, watermark: EventTime) {
+        let host = usize::from(host);
+        if self.steps.len() <= host {
+            self.steps.resize_with(host + 1, Vec::new);
+        }
+        let steps = &mut self.steps[host];
+        // Only forward: when a clock is set back, what waits does so until it is there again.
+        if steps.last().is_none_or(|(_, last)| *last < watermark) {
+            steps.push((record, watermark));
+        }
+    }
+
+    /// The first record, up to `record`, with which a host's time has come to `time`. A binary search.
+    pub(crate) fn reached(&self, host: u16, time: EventTime, record: u32) -> Option<u32> {
+        let steps = self.steps.get(usize::from(host))?;
+        let (at, _) = steps.get(steps.partition_point(|(_, watermark)| *watermark < time))?;
+        (*at <= record).then_some(*at)
+    }
 }
 
 impl Router {
@@ -99,7 +129,7 @@ impl Router {
         for (index, record) in block.records().iter().enumerate() {
             self.record(block, index as u32, record, &mut work);
         }
-        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work.progress.watermarks = self.watermarks();
         work
     }
 
@@ -116,8 +146,9 @@ impl Router {
         }
         let host = self.host(block.str(record.host));
         let watermark = self.tick(host, record.time);
+        work.progress.step(host, index, watermark);
         if !self.waiting.is_empty() {
-            self.expire(host, watermark, work);
+            self.expire(host, watermark, index, work);
         }
         let named = record.container_name;
         let key = (host, id);
@@ -130,14 +161,14 @@ impl Router {
                 );
             }
             None if !named.is_empty() || id == "host" => {
-                let place = self.name(key, &block.event(record), work);
+                let place = self.name(key, &block.event(record), index, work);
                 push(
                     work,
                     place,
                     Item::Record { slot: place.slot, record: index, host, watermark },
                 );
             }
-            None => self.wait(key, record.time, block.str(record.line), work),
+            None => self.wait(key, index, record.time, block.str(record.line), work),
         }
     }
 
@@ -207,7 +238,7 @@ impl Router {
     }
 
     /// Files a container under its identity, and what waited for it before it.
-    fn name(&mut self, key: (u16, &str), event: &Event<'_>, work: &mut Work) -> Place {
+    fn name(&mut self, key: (u16, &str), event: &Event<'_>, at: u32, work: &mut Work) -> Place {
         let host = self.hosts.get(key.0 as usize).map_or("", String::as_str);
         let identity = identity::identity(&event.container, host, self.include_host);
         let owned = (key.0, key.1.to_owned());
@@ -225,7 +256,7 @@ impl Router {
             }
         };
         self.containers.insert(owned.clone(), place);
-        self.release(&owned, place, work);
+        self.release(&owned, place, at, work);
         place
     }
 
@@ -245,7 +276,7 @@ impl Router {
         usize::from(self.open(identity, 0, &mut work).shard)
     }
 
-    fn release(&mut self, key: &(u16, String), place: Place, work: &mut Work) {
+    fn release(&mut self, key: &(u16, String), place: Place, at: u32, work: &mut Work) {
         let Some(waiting) = self.waiting.remove(key) else { return };
         self.waiting_lines -= waiting.lines.len();
         let watermark = self.clocks.get(key.0 as usize).map_or(0, |c| c.watermark);
@@ -258,12 +289,13 @@ impl Router {
                     line,
                     host: key.0,
                     watermark: waiting.since.min(watermark),
+                    at,
                 },
             );
         }
     }
 
-    fn wait(&mut self, key: (u16, &str), time: EventTime, line: &str, work: &mut Work) {
+    fn wait(&mut self, key: (u16, &str), at: u32, time: EventTime, line: &str, work: &mut Work) {
         let owned = (key.0, key.1.to_owned());
         let waiting = self.waiting.entry(owned.clone()).or_insert_with(|| {
             self.waiting_order.push_back(owned.clone());
@@ -272,34 +304,34 @@ impl Router {
         waiting.lines.push(line.to_owned());
         self.waiting_lines += 1;
         if self.waiting_lines > MAX_WAITING {
-            self.file_oldest(work);
+            self.file_oldest(at, work);
         }
     }
 
     /// Files under their ids the containers whose names have not come in time.
-    fn expire(&mut self, host: u16, watermark: EventTime, work: &mut Work) {
+    fn expire(&mut self, host: u16, watermark: EventTime, at: u32, work: &mut Work) {
         loop {
             let due = self.waiting_order.iter().position(|key| match self.waiting.get(key) {
                 Some(w) => w.host == host && w.since + NAME_WAIT < watermark,
                 None => true,
             });
-            let Some(at) = due else { return };
-            if let Some(key) = self.waiting_order.remove(at) {
-                self.file(&key, work);
+            let Some(index) = due else { return };
+            if let Some(key) = self.waiting_order.remove(index) {
+                self.file(&key, at, work);
             }
         }
     }
 
-    fn file_oldest(&mut self, work: &mut Work) {
+    fn file_oldest(&mut self, at: u32, work: &mut Work) {
         while let Some(key) = self.waiting_order.pop_front() {
             if self.waiting.contains_key(&key) {
-                self.file(&key, work);
+                self.file(&key, at, work);
                 return;
             }
         }
     }
 
-    fn file(&mut self, key: &(u16, String), work: &mut Work) {
+    fn file(&mut self, key: &(u16, String), at: u32, work: &mut Work) {
         let Some(since) = self.waiting.get(key).map(|w| w.since) else { return };
         let identity = format!("id:{}", key.1);
         let place = match self.identities.get(&identity).copied() {
@@ -307,16 +339,16 @@ impl Router {
             None => self.open(&identity, since, work),
         };
         self.unnamed.insert(key.clone(), place);
-        self.release(key, place, work);
+        self.release(key, place, at, work);
     }
 
     /// Files everything that waits: the input has ended.
     pub fn flush(&mut self) -> Work {
         let mut work = empty_work();
         while !self.waiting.is_empty() && !self.waiting_order.is_empty() {
-            self.file_oldest(&mut work);
+            self.file_oldest(0, &mut work);
         }
-        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work.progress.watermarks = self.watermarks();
         work
     }
 
@@ -326,10 +358,15 @@ impl Router {
         for host in 0..self.clocks.len() {
             self.clocks[host].watermark += passed;
             let watermark = self.clocks[host].watermark;
-            self.expire(host as u16, watermark, &mut work);
+            work.progress.step(host as u16, 0, watermark);
+            self.expire(host as u16, watermark, 0, &mut work);
         }
-        work.watermarks = self.clocks.iter().map(|c| c.watermark).collect();
+        work.progress.watermarks = self.watermarks();
         work
+    }
+
+    fn watermarks(&self) -> Vec<EventTime> {
+        self.clocks.iter().map(|c| c.watermark).collect()
     }
 
     /// Lines that wait for a name.
@@ -344,7 +381,7 @@ impl Router {
 }
 
 fn empty_work() -> Work {
-    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), watermarks: Vec::new() }
+    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), progress: Progress::default() }
 }
 
 fn push(work: &mut Work, place: Place, item: Item) {

@@ -5,7 +5,11 @@ use std::{collections::VecDeque, sync::Arc};
 use hanabi_event::{Block, Event, EventTime, IgnoreReason};
 use serde::{Deserialize, Serialize};
 
-use crate::{Settings, Verdict, Watch, instance::SAME_EVENT, router::MAX_SKEW};
+use crate::{
+    Settings, Verdict, Watch,
+    instance::SAME_EVENT,
+    router::{MAX_SKEW, Progress},
+};
 
 /// What the lines became, exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +80,8 @@ pub enum Item {
         host: u16,
         /// How far the host's time has come.
         watermark: EventTime,
+        /// The record that ended its wait.
+        at: u32,
     },
     /// Events were lost.
     Loss {
@@ -129,7 +135,7 @@ impl Shard {
         &mut self,
         block: &Block,
         items: Vec<Item>,
-        watermarks: &[EventTime],
+        progress: &Progress,
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
@@ -139,7 +145,7 @@ impl Shard {
                     self.watches.push(Watch::new(&identity, now, settings));
                 }
                 Item::Record { slot, record, host, watermark } => {
-                    self.release(host, watermark, settings, observer);
+                    self.release(progress, record, settings, observer);
                     if let Some(found) = block.records().get(record as usize) {
                         let event = block.event(found);
                         self.advance_one(slot, event.time, watermark, settings);
@@ -153,8 +159,8 @@ impl Shard {
                         );
                     }
                 }
-                Item::Line { slot, line, host, watermark } => {
-                    self.release(host, watermark, settings, observer);
+                Item::Line { slot, line, host, watermark, at } => {
+                    self.release(progress, at, settings, observer);
                     let owned = Block::decode(line.clone().into_bytes());
                     if let Some(found) = owned.records().first() {
                         let event = owned.event(found);
@@ -176,9 +182,7 @@ impl Shard {
                 }
             }
         }
-        for (host, watermark) in watermarks.iter().enumerate() {
-            self.release(host as u16, *watermark, settings, observer);
-        }
+        self.release(progress, u32::MAX, settings, observer);
     }
 
     /// Moves the identity of an event to its time, unless that is far ahead of its host's.
@@ -232,20 +236,19 @@ impl Shard {
         }
     }
 
-    /// Decides the held lines whose time is over.
+    /// Decides the held lines whose time is over with this record, in the order in which their
+    /// times were over: lines of several hosts can wait here, and where blocks end must not matter.
     fn release(
         &mut self,
-        host: u16,
-        watermark: EventTime,
+        progress: &Progress,
+        record: u32,
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
-        if self.held.is_empty() {
-            return;
-        }
-        while let Some(at) =
-            self.held.iter().position(|h| h.host == host && h.time + SAME_EVENT <= watermark)
-        {
+        while !self.held.is_empty() {
+            let over = |held: &Held| progress.reached(held.host, held.time + SAME_EVENT, record);
+            let due = self.held.iter().enumerate().filter_map(|(at, h)| Some((over(h)?, at))).min();
+            let Some((_, at)) = due else { return };
             self.decide(at, settings, observer);
         }
     }

@@ -350,7 +350,6 @@ fn two_hosts() -> Vec<String> {
 }
 
 #[test]
-#[ignore = "known gap: a held line of another host is released at the end of a block only"]
 fn blocks_do_not_matter_where_hosts_share_an_identity() {
     let run = |block| {
         let settings =

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, thread::JoinHandl
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hanabi_detect::{
-    Alert, Counts, Incident, Item, Observer, Router, SHARDS, Settings, Shard, Watch, Work,
+    Alert, Counts, Incident, Item, Observer, Progress, Router, SHARDS, Settings, Shard, Watch, Work,
 };
 use hanabi_event::{Block, DecodeOptions, EventTime, IgnoreReason, RejectReason, Rejected};
 
@@ -17,7 +17,7 @@ pub(crate) struct Room<O> {
 
 enum Job<O> {
     Decode(u64, Vec<u8>),
-    Work(usize, Box<Room<O>>, Arc<Block>, Vec<Item>, Arc<Vec<EventTime>>),
+    Work(usize, Box<Room<O>>, Arc<Block>, Vec<Item>, Arc<Progress>),
 }
 
 enum Done<O> {
@@ -148,7 +148,7 @@ impl<O: Observer + 'static> Engine<O> {
     }
 
     fn work(&mut self, block: &Arc<Block>, work: Work) {
-        let watermarks = Arc::new(work.watermarks);
+        let progress = Arc::new(work.progress);
         for (index, items) in work.items.into_iter().enumerate() {
             let waits = self.rooms[index].as_ref().is_some_and(|r| r.shard.held() > 0);
             if items.is_empty() && !waits {
@@ -156,7 +156,7 @@ impl<O: Observer + 'static> Engine<O> {
             }
             if let Some(room) = self.rooms[index].take() {
                 self.busy += 1;
-                let job = Job::Work(index, room, Arc::clone(block), items, Arc::clone(&watermarks));
+                let job = Job::Work(index, room, Arc::clone(block), items, Arc::clone(&progress));
                 let sent = self.jobs.send(job);
                 debug_assert!(sent.is_ok(), "workers live as long as the engine");
             }
@@ -285,9 +285,9 @@ fn worker<O: Observer>(
             Job::Decode(sequence, lines) => {
                 Done::Decoded(sequence, Block::decode_with(lines, &decoding))
             }
-            Job::Work(index, mut room, block, items, watermarks) => {
+            Job::Work(index, mut room, block, items, progress) => {
                 let Room { shard, observer } = room.as_mut();
-                shard.work(&block, items, &watermarks, settings, observer);
+                shard.work(&block, items, &progress, settings, observer);
                 Done::Worked(index, room)
             }
         };

@@ -63,7 +63,7 @@ impl Run {
 
     fn work(&mut self, block: &Block, work: hanabi_detect::Work) {
         for (shard, items) in self.shards.iter_mut().zip(work.items) {
-            shard.work(block, items, &work.watermarks, &self.settings, &mut ());
+            shard.work(block, items, &work.progress, &self.settings, &mut ());
         }
     }
 
