@@ -15,17 +15,20 @@ pub enum Burst {
     Sweep,
     /// Distinct new files made, changed or removed.
     Change,
+    /// Datagrams and messages to a new peer: a beacon, a tunnel, data leaving in small pieces.
+    Sends,
 }
 
 impl Burst {
-    /// How many distinct objects within [`WINDOW`] make a burst. A scan of eight ports is the
+    /// How many distinct objects within [`Burst::window`] make a burst. A scan of eight ports is the
     /// shortest list that tools come with; a program start reads some dozens of files; a person
-    /// who changes forty files in ten seconds is a script.
+    /// who changes forty files in ten seconds is a script; a new client that resolves and connects
+    /// sends some handfuls of messages in a minute, not forty.
     pub fn limit(self) -> usize {
         match self {
             Self::Scan => 8,
             Self::Sweep => 150,
-            Self::Change => 40,
+            Self::Change | Self::Sends => 40,
         }
     }
 
@@ -35,6 +38,7 @@ impl Burst {
             Self::Scan => "network_scan",
             Self::Sweep => "file_sweep",
             Self::Change => "mass_change",
+            Self::Sends => "many_sends",
         }
     }
 
@@ -42,7 +46,7 @@ impl Burst {
     pub fn score(self) -> f64 {
         match self {
             Self::Scan => 0.8,
-            Self::Sweep => 0.6,
+            Self::Sweep | Self::Sends => 0.6,
             Self::Change => 0.7,
         }
     }
@@ -53,12 +57,20 @@ impl Burst {
             Self::Scan => &["T1046"],
             Self::Sweep => &["T1083", "T1005"],
             Self::Change => &["T1486", "T1485"],
+            Self::Sends => &["T1071", "T1048"],
+        }
+    }
+
+    /// The window in which its objects are counted, ns of event time: tools work in seconds, a
+    /// beacon has time.
+    pub fn window(self) -> EventTime {
+        match self {
+            Self::Scan | Self::Sweep | Self::Change => 10 * SECOND,
+            Self::Sends => 60 * SECOND,
         }
     }
 }
 
-/// The window in which distinct objects are counted.
-pub const WINDOW: EventTime = 10 * SECOND;
 /// Counters kept at a time in a container; the oldest windows go first.
 pub const MAX_COUNTERS: usize = 256;
 
@@ -85,7 +97,7 @@ impl Bursts {
         now: EventTime,
     ) -> Option<usize> {
         if self.counters.len() >= MAX_COUNTERS {
-            self.counters.retain(|_, c| now.saturating_sub(c.start) <= WINDOW);
+            self.counters.retain(|(_, burst), c| now.saturating_sub(c.start) <= burst.window());
             if self.counters.len() >= MAX_COUNTERS {
                 self.counters.pop_first();
             }
@@ -94,7 +106,7 @@ impl Bursts {
             .counters
             .entry((actor.to_owned(), burst))
             .or_insert_with(|| Counter { start: now, seen: BTreeSet::new() });
-        if now.saturating_sub(counter.start) > WINDOW {
+        if now.saturating_sub(counter.start) > burst.window() {
             counter.start = now;
             counter.seen.clear();
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use hanabi_event::Event;
+use hanabi_event::{Event, SECOND};
 use hanabi_profile::{
     NodeId,
     access::Access,
-    behaviour::{Flow, Object},
+    behaviour::{self, Flow, Object},
 };
 
 use crate::{
@@ -183,7 +183,12 @@ impl Watch {
             self.evidence(instance, case, piece, &finding.mitre, settings);
             return;
         }
+        let piece = evidence(case, finding.kind, &finding.path.token, finding.score);
+        let (finding, folded) = self.fold(case, finding);
         let fingerprint = self.raise(instance, case.event, finding);
+        if folded {
+            self.ledger.add_evidence(&fingerprint, piece);
+        }
         if opens {
             open_session(instance, case.event, &fingerprint);
         }
@@ -218,9 +223,14 @@ impl Watch {
         let behaviour = &case.behaviour;
         let (burst, object) = match &behaviour.object {
             Object::Peer { flow: Flow::Out, service, .. }
-                if !behaviour.follows && service.port != 0 =>
+                if !behaviour.follows
+                    && service.port != 0
+                    && !behaviour::is_send(behaviour.call) =>
             {
                 (Burst::Scan, format!("{}:{}", service.address, service.port))
+            }
+            Object::Peer { flow: Flow::Out, .. } if behaviour::is_send(behaviour.call) => {
+                (Burst::Sends, case.event.time.to_string())
             }
             Object::File(path) | Object::Pair(path, _)
                 if behaviour.access.intersects(Access::ALTERING) =>
@@ -235,7 +245,7 @@ impl Watch {
             _ => return,
         };
         let expected = settings.danger.background.covers(&object, burst == Burst::Change)
-            || (burst != Burst::Scan && case.starting)
+            || (matches!(burst, Burst::Sweep | Burst::Change) && case.starting)
             || (burst != Burst::Change && self.is_known_anywhere(case));
         if expected {
             return;
@@ -270,7 +280,9 @@ impl Watch {
             Burst::Scan => ("new peers or ports", "个新的对端或端口"),
             Burst::Sweep => ("new files read or looked at", "个新文件被读取或查看"),
             Burst::Change => ("files changed", "个文件被改动"),
+            Burst::Sends => ("sends to a new peer", "次向新对端的发送"),
         };
+        let seconds = burst.window() / SECOND;
         Finding {
             kind: Kind::Burst,
             source: AlertSource::Hanabi,
@@ -291,8 +303,8 @@ impl Watch {
             nearest: None,
             mitre: burst.mitre().iter().map(|m| (*m).to_owned()).collect(),
             summary: Summary {
-                en: format!("{name} in {container}: {distinct} {what} within ten seconds"),
-                zh: format!("容器 {container} 中 {name} 在十秒内有 {distinct} {what_zh}"),
+                en: format!("{name} in {container}: {distinct} {what} within {seconds} seconds"),
+                zh: format!("容器 {container} 中 {name} 在 {seconds} 秒内有 {distinct} {what_zh}"),
             },
         }
     }

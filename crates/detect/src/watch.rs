@@ -17,6 +17,7 @@ use crate::{
     ledger::{Finding, Ledger, Place},
     processes,
     settings::Settings,
+    storms::Storms,
     text,
 };
 
@@ -64,6 +65,9 @@ pub struct Watch {
     pub ledger: Ledger,
     /// Dangerous behaviour seen while learning, by fingerprint.
     pub quarantine: BTreeMap<String, Quarantined>,
+    /// Programs that open alert after alert.
+    #[serde(default)]
+    pub storms: Storms,
     #[serde(skip)]
     pub(crate) buffer: Vec<Steps>,
 }
@@ -76,6 +80,7 @@ impl Watch {
             instances: BTreeMap::new(),
             ledger: Ledger::default(),
             quarantine: BTreeMap::new(),
+            storms: Storms::default(),
             buffer: Vec::new(),
         }
     }
@@ -88,6 +93,7 @@ impl Watch {
             instances: BTreeMap::new(),
             ledger: Ledger::default(),
             quarantine: self.quarantine.clone(),
+            storms: Storms::default(),
             buffer: Vec::new(),
         }
     }

@@ -83,3 +83,21 @@ pub(crate) fn summary(kind: Kind, words: &Words<'_>) -> Summary {
     };
     Summary { en, zh }
 }
+
+/// The sentence for many deviations of one kind by one program.
+pub(crate) fn storm(kind: Kind, container: &str, process: &str, last: &str) -> Summary {
+    let (what, what_zh) = match kind {
+        Kind::NewPeer | Kind::NewPort => ("peers or ports", "对端或端口"),
+        Kind::NewDirectory | Kind::NewFile | Kind::NewAccess => ("files", "文件"),
+        Kind::NewOperation => ("system calls", "系统调用"),
+        _ => ("programs or ways to run them", "程序或运行方式"),
+    };
+    Summary {
+        en: format!(
+            "{process} in {container} used many {what} within a short time that it never used before, such as {last}"
+        ),
+        zh: format!(
+            "容器 {container} 中 {process} 在短时间内使用了大量从未使用过的{what_zh}，例如 {last}"
+        ),
+    }
+}

@@ -507,3 +507,37 @@ fn a_call_outside_the_profile_stays_outside() {
         "what deviates does not enter the tree"
     );
 }
+
+#[test]
+fn a_storm_is_a_handful_of_alerts_and_one_incident() {
+    let outcome = after(|s, web| {
+        for n in 0..1_000 {
+            let path = format!("/var/lib/app/{}/{}", word(n / 10), word(n));
+            s.openat(web, &shop::app(), &path, "O_TRUNC|O_CREAT|O_WRONLY");
+        }
+    });
+    assert!(outcome.alerts.len() <= 8, "{:#?}", outcome.lines());
+    assert!(outcome.has("burst.mass_change"), "{:#?}", outcome.lines());
+    assert_eq!(outcome.incidents.len(), 1);
+    let counted: u64 = outcome.alerts.iter().map(|a| a.count).sum();
+    assert!(counted >= 1_000, "nothing is lost: {counted}");
+    let folded = outcome.alerts.iter().find(|a| a.summary.en.contains("many files"));
+    assert_eq!(folded.map(|a| a.evidence.len()), Some(20));
+}
+
+#[test]
+fn many_small_sends_to_a_new_resolver() {
+    let outcome = after(|s, web| {
+        for _ in 0..60 {
+            s.send(web, &shop::app(), "172.18.0.2", "172.18.0.66:53");
+        }
+    });
+    let alert = expect(&outcome, "burst.many_sends", Warning);
+    assert_eq!(alert.mitre, ["T1071", "T1048"]);
+    let outcome = after(|s, web| {
+        for _ in 0..6 {
+            s.send(web, &shop::app(), "172.18.0.2", "172.18.0.66:53");
+        }
+    });
+    below(&outcome, Warning);
+}

@@ -142,7 +142,7 @@ fn network<'a>(
             let Some(tuple) = peer::tuple(event.fd.name) else {
                 return none;
             };
-            let sends = matches!(event.call, "sendto" | "sendmsg" | "sendmmsg");
+            let sends = is_send(event.call);
             let object = match flow {
                 Some(Flow::Out) => Object::Peer {
                     flow: Flow::Out,
@@ -157,6 +157,11 @@ fn network<'a>(
             (Access::empty(), object, !sends)
         }
     }
+}
+
+/// True for the calls that send a message of their own on a socket.
+pub fn is_send(call: &str) -> bool {
+    matches!(call, "sendto" | "sendmsg" | "sendmmsg")
 }
 
 /// Families that only tools and attackers open; the rest is seen by what is done with the socket.

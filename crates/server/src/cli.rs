@@ -225,6 +225,8 @@ pub(crate) enum Ingredient {
     Danger,
     /// Behaviour that single events do not show.
     Bursts,
+    /// Lines for the entry of a call, which Falco 0.42 and later do not print.
+    Enters,
 }
 
 /// `hanabi config …`.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::{EvalArgs, Ingredient},
     config::Config,
-    feed::{self, Metered},
+    feed::{self, Lines, Metered},
     prototype::{Group, Prototype},
 };
 
@@ -145,7 +145,8 @@ pub(crate) fn eval(args: &EvalArgs, config: &Config) -> anyhow::Result<()> {
             prototype: args.baselines.then(|| Prototype::new(learn_end)),
         })?;
     let started = Instant::now();
-    feed::recordings(&mut engine, std::slice::from_ref(&args.recording), |_| ())?;
+    let which = if args.without.contains(&Ingredient::Enters) { Lines::Exits } else { Lines::All };
+    feed::recordings(&mut engine, std::slice::from_ref(&args.recording), which, |_| ())?;
     let seconds = started.elapsed().as_secs_f64();
     let containers = engine.watches().count();
     let mut report = judge(&phases, &engine.alerts(), &engine.incidents(), containers);
@@ -178,6 +179,8 @@ fn switch_off(ingredient: Ingredient, settings: &mut Settings) {
         Ingredient::Semantic => settings.matcher = Box::new(Exact),
         Ingredient::Danger => settings.danger = DangerList::background_only(),
         Ingredient::Bursts => settings.bursts = false,
+        // The recording is fed without them.
+        Ingredient::Enters => {}
     }
 }
 

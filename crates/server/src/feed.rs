@@ -13,7 +13,7 @@ use hanabi_detect::{
     danger::{self, DangerList},
     matcher::{Exact, SemanticMatcher, Structural},
 };
-use hanabi_event::DecodeOptions;
+use hanabi_event::{Block, DecodeOptions, Direction};
 use hanabi_ingest::{LineBlocks, Progress, open_lines};
 use hanabi_profile::{LearnRules, Limits};
 use hanabi_telemetry::{EventCounter, ExporterOptions};
@@ -117,10 +117,20 @@ pub(crate) fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 /// Blocks that are read ahead of the engine: reading must not wait for it, nor it for reading.
 const READ_AHEAD: usize = 4;
 
+/// Which lines of a recording are fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// All.
+    All,
+    /// Those that a Falco of 0.42 or later prints: none for the entry of a call.
+    Exits,
+}
+
 /// Feeds recordings to their end. `shown` is told how far each is read.
 pub(crate) fn recordings<O: Observer>(
     engine: &mut Engine<O>,
     files: &[PathBuf],
+    which: Lines,
     mut shown: impl FnMut(&Progress),
 ) -> anyhow::Result<()> {
     for file in files {
@@ -128,7 +138,7 @@ pub(crate) fn recordings<O: Observer>(
         let progress = blocks.progress().clone();
         let (sender, receiver) = bounded(READ_AHEAD);
         std::thread::scope(|scope| {
-            scope.spawn(move || read(blocks, &sender));
+            scope.spawn(move || read(blocks, which, &sender));
             while let Some(lines) = next(engine, &receiver) {
                 let lines = lines.with_context(|| format!("failed to read {}", file.display()))?;
                 engine.feed(lines);
@@ -161,10 +171,11 @@ fn next<O: Observer>(engine: &mut Engine<O>, blocks: &Receiver<Read>) -> Option<
 type Read = std::io::Result<Vec<u8>>;
 
 /// Reads to the end, to the first error, or until nobody listens.
-fn read(mut blocks: LineBlocks, to: &Sender<Read>) {
+fn read(mut blocks: LineBlocks, which: Lines, to: &Sender<Read>) {
     loop {
         let mut lines = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
         let sent = match blocks.next_into(&mut lines) {
+            Ok(true) if which == Lines::Exits => to.send(Ok(exits(lines))),
             Ok(true) => to.send(Ok(lines)),
             Ok(false) => return,
             Err(error) => to.send(Err(error)),
@@ -172,5 +183,35 @@ fn read(mut blocks: LineBlocks, to: &Sender<Read>) {
         if sent.is_err() {
             return;
         }
+    }
+}
+
+/// The lines of a block without those for the entry of a call.
+fn exits(lines: Vec<u8>) -> Vec<u8> {
+    let block = Block::decode(lines);
+    let exits = block.records().iter().filter(|record| record.direction != Direction::Enter);
+    exits.fold(Vec::new(), |mut kept, record| {
+        kept.extend_from_slice(block.str(record.line).as_bytes());
+        kept.push(b'\n');
+        kept
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exits;
+
+    #[test]
+    fn lines_for_the_entry_of_a_call_are_left_out() {
+        let line = |args: &str| {
+            format!(
+                r#"{{"output_fields":{{"container.id":"112497b102cd","evt.args":"{args}","evt.time.iso8601":1795337732237776419,"evt.type":"openat","proc.name":"cat"}},"priority":"Debug","rule":"file","source":"syscall"}}"#
+            )
+        };
+        let enter = line("dirfd=-100(AT_FDCWD) name=<NA> flags=1(O_RDONLY) mode=0");
+        let exit =
+            line("fd=3(<f>/etc/hosts) dirfd=-100(AT_FDCWD) name=/etc/hosts flags=1(O_RDONLY)");
+        let kept = exits(format!("{enter}\n{exit}\n").into_bytes());
+        assert_eq!(String::from_utf8(kept).unwrap(), format!("{exit}\n"));
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn replay(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
         feed::engine(settings, config, threads, args.profiles.as_deref(), Metered::new)?;
     let started = Instant::now();
     let bar = progress_bar();
-    feed::recordings(&mut engine, &args.files, |progress| {
+    feed::recordings(&mut engine, &args.files, feed::Lines::All, |progress| {
         bar.set_length(progress.total().unwrap_or_default());
         bar.set_position(progress.position());
     })?;

@@ -418,6 +418,21 @@ impl Scene {
     }
 
     /// `dup2` of an internet socket onto a descriptor.
+    /// A datagram on a socket that was not connected.
+    pub fn send(&mut self, c: &Box, p: &Proc, from: &str, to: &str) -> &mut Self {
+        let fd = FdIs::Socket(8, "4", format!("{from}:45000->{to}"));
+        self.enter(
+            c,
+            p,
+            "net",
+            "sendto",
+            &format!("fd=8(<4u>) size=48 tuple={from}:45000->{to}"),
+            &fd,
+        );
+        self.line(c, p, "net", "sendto", "res=48 data=................", &fd);
+        self
+    }
+
     pub fn dup2_socket(&mut self, c: &Box, p: &Proc, tuple: &str, onto: i64) -> &mut Self {
         let enter = FdIs::Socket(3, "4", tuple.to_owned());
         self.enter(c, p, "net", "dup2", &format!("fd=3(<4t>{tuple})"), &enter);

@@ -63,6 +63,7 @@ fn slow_detection_on_shop_b() {
     let Some(folder) = recordings() else { return };
     holds(&eval(&folder, "shop-b", &[]), 18, "shop-b");
     holds(&eval(&folder, "shop-b", &["--self-ending"]), 18, "shop-b, learning ends by itself");
+    holds(&eval(&folder, "shop-b", &["--without", "enters"]), 17, "shop-b, exits only");
 }
 
 #[test]
