@@ -17,16 +17,20 @@ pub enum Burst {
     Change,
     /// Datagrams and messages to a new peer: a beacon, a tunnel, data leaving in small pieces.
     Sends,
+    /// Name queries far longer than any before.
+    Queries,
 }
 
 impl Burst {
     /// How many distinct objects within [`Burst::window`] make a burst. A scan of eight ports is the
     /// shortest list that tools come with; a program start reads some dozens of files; a person
     /// who changes forty files in ten seconds is a script; a new client that resolves and connects
-    /// sends some handfuls of messages in a minute, not forty.
+    /// sends some handfuls of messages in a minute, not forty; one long name is an odd name, ten
+    /// are data.
     pub fn limit(self) -> usize {
         match self {
             Self::Scan => 8,
+            Self::Queries => 10,
             Self::Sweep => 150,
             Self::Change | Self::Sends => 40,
         }
@@ -39,6 +43,7 @@ impl Burst {
             Self::Sweep => "file_sweep",
             Self::Change => "mass_change",
             Self::Sends => "many_sends",
+            Self::Queries => "long_queries",
         }
     }
 
@@ -46,7 +51,7 @@ impl Burst {
     pub fn score(self) -> f64 {
         match self {
             Self::Scan => 0.8,
-            Self::Sweep | Self::Sends => 0.6,
+            Self::Sweep | Self::Sends | Self::Queries => 0.6,
             Self::Change => 0.7,
         }
     }
@@ -58,6 +63,7 @@ impl Burst {
             Self::Sweep => &["T1083", "T1005"],
             Self::Change => &["T1486", "T1485"],
             Self::Sends => &["T1071", "T1048"],
+            Self::Queries => &["T1071.004", "T1048.003"],
         }
     }
 
@@ -66,7 +72,7 @@ impl Burst {
     pub fn window(self) -> EventTime {
         match self {
             Self::Scan | Self::Sweep | Self::Change => 10 * SECOND,
-            Self::Sends => 60 * SECOND,
+            Self::Sends | Self::Queries => 60 * SECOND,
         }
     }
 }

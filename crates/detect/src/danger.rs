@@ -101,6 +101,8 @@ struct RawRule {
     #[serde(default)]
     args: Vec<String>,
     #[serde(default)]
+    unless_args: Vec<String>,
+    #[serde(default)]
     exe_flags: Vec<String>,
     #[serde(default)]
     mode: Vec<String>,
@@ -338,7 +340,9 @@ impl<'a> Facts<'a> {
             list.is_empty() || list.iter().any(|w| text.contains(w.as_str()))
         };
         let flags = || event.args.get("flags").unwrap_or_default();
-        contains(&raw.args, event.process.arguments)
+        let arguments = event.process.arguments;
+        contains(&raw.args, arguments)
+            && !raw.unless_args.iter().any(|w| arguments.contains(w.as_str()))
             && (raw.exe_flags.is_empty() || contains(&raw.exe_flags, flags()))
             && (raw.mode.is_empty()
                 || contains(&raw.mode, event.args.get("mode").unwrap_or_default()))

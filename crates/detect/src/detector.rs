@@ -12,7 +12,7 @@ use hanabi_profile::{
 use crate::{
     Alert, AlertPath, AlertSource, Evidence, Instance, Kind, ScorePart, Settings, Summary, Watch,
     bursts::Burst,
-    findings,
+    files, findings,
     judge::{self, Case, Judged},
     ledger::Finding,
     processes, score, text,
@@ -29,6 +29,7 @@ impl Watch {
         settings: &Settings,
     ) {
         let event = case.event;
+        self.long_query(instance, case, settings);
         let mut dangerous = false;
         if self.is_news(case, program, settings) {
             dangerous = self.dangers(instance, case, settings);
@@ -37,11 +38,22 @@ impl Watch {
             self.unknown(instance, case, settings);
             return;
         };
+        if let Some(finding) = self.late_account_read(instance, case, program) {
+            self.profile.count_deviation(program, case.hit());
+            self.profile.deviations += 1;
+            if !dangerous {
+                self.deviate(instance, case, finding, false, settings);
+            }
+            return;
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         let judged = judge::judge(&self.profile, program, case, settings, &mut buffer);
         match judged {
             Judged::Fits(leaves, exact) => {
                 let leaf = leaves.first().copied();
+                if let Some(leaf) = leaf {
+                    self.note_rare_read(instance, case, program, leaf);
+                }
                 let operation = self.profile.count(program, leaf, case.hit());
                 for further in leaves.iter().skip(1) {
                     self.profile.count_further(*further, operation, case.hit());
@@ -147,9 +159,13 @@ impl Watch {
                 if elsewhere
                     && !configuration
                     && !case.starting
+                    && !files::is_temporary(path)
                     && behaviour.access.intersects(harm)
                 {
-                    score::TAMPERING
+                    // Old members of a family (`<hex>.png`) are what a housekeeper deletes.
+                    let family = judge::object_token(case).contains('<');
+                    let deletes = !behaviour.access.intersects(Access::WRITE | Access::TRUNCATE);
+                    if family && deletes { score::HOUSEKEEPING } else { score::TAMPERING }
                 } else {
                     0.35
                 }
@@ -250,9 +266,20 @@ impl Watch {
         if expected {
             return;
         }
+        self.count_burst(instance, case, burst, &object);
+    }
+
+    /// Counts an object of a burst, and raises it when there are enough.
+    pub(crate) fn count_burst(
+        &mut self,
+        instance: &mut Instance,
+        case: &Case<'_>,
+        burst: Burst,
+        object: &str,
+    ) {
         let actor =
             session_of(instance, case.event).unwrap_or_else(|| case.event.process.name.to_owned());
-        let object = u64::from_str_radix(&crate::hash::id(&[&object]), 16).unwrap_or_default();
+        let object = u64::from_str_radix(&crate::hash::id(&[object]), 16).unwrap_or_default();
         let Some(distinct) = instance.bursts.count(&actor, burst, object, case.event.time) else {
             return;
         };
@@ -281,6 +308,7 @@ impl Watch {
             Burst::Sweep => ("new files read or looked at", "个新文件被读取或查看"),
             Burst::Change => ("files changed", "个文件被改动"),
             Burst::Sends => ("sends to a new peer", "次向新对端的发送"),
+            Burst::Queries => ("name queries longer than any before", "次超长域名查询"),
         };
         let seconds = burst.window() / SECOND;
         Finding {

@@ -1,15 +1,15 @@
 //! One event against one profile: learned, accepted, or a finding.
 
-use hanabi_event::Event;
+use hanabi_event::{Event, EventTime};
 use hanabi_profile::{
-    Found, Hit, NodeId, NodeKind, Profile, ProgramKey,
+    Found, Hit, NodeId, NodeKind, Origin, Profile, ProgramKey,
     access::Access,
     behaviour::{self, Behaviour, Flow, Object, Steps},
     path,
 };
 
 use crate::{
-    AlertPath, AlertSource, Expected, Kind, Summary,
+    AlertPath, AlertSource, Expected, Kind, Summary, files,
     ledger::Finding,
     miss::Miss,
     score::{self, Score},
@@ -32,6 +32,8 @@ pub(crate) struct Case<'a> {
     pub(crate) became_root: bool,
     /// The process belongs to the container's start.
     pub(crate) starting: bool,
+    /// How long ago the process became what it is, ns of event time.
+    pub(crate) age: EventTime,
 }
 
 impl<'a> Case<'a> {
@@ -346,8 +348,7 @@ fn new_access(
     if is_device(&full) {
         return None;
     }
-    let score =
-        Score::base("new_access", 0.15).when(fresh.intersects(Access::ALTERING), "alters", 0.20);
+    let score = score::access(access_facts(profile, program, case, leaf, &full, fresh));
     let words = fresh.words().join("+");
     let mut finding = case.finding(
         Kind::NewAccess,
@@ -364,6 +365,37 @@ fn new_access(
         .collect();
     Some(finding)
 }
+
+/// The lists of accounts, which intruders read first.
+pub(crate) fn is_account_list(path: &str) -> bool {
+    matches!(path, "/etc/passwd" | "/etc/group")
+}
+
+fn access_facts(
+    profile: &Profile,
+    program: NodeId,
+    case: &Case<'_>,
+    leaf: NodeId,
+    path: &str,
+    fresh: Access,
+) -> score::AccessFacts {
+    let node = profile.tree.node(leaf);
+    let info = profile.info(program);
+    let literal = node.origin() == Origin::Learned && !path.contains('<');
+    score::AccessFacts {
+        alters: fresh.intersects(Access::ALTERING),
+        stable: info
+            .is_some_and(|info| score::is_stable_service(profile, program, info, case.event.time)),
+        text: files::is_text(path) && !node.access.intersects(Access::ALTERING),
+        loses: fresh.contains(Access::DELETE)
+            && literal
+            && node.slots >= CONSTANT_USE
+            && !files::is_passing(path),
+    }
+}
+
+/// Seconds in which a file was used before its deletion says something.
+const CONSTANT_USE: u32 = 30;
 
 /// Devices that everything writes to.
 fn is_device(path: &str) -> bool {

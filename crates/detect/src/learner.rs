@@ -8,7 +8,7 @@ use hanabi_profile::{
 use crate::{
     Instance, Quarantined, Settings, Watch,
     danger::{Context, DangerRule},
-    findings,
+    files, findings,
     judge::{self, Case},
     ledger::{Finding, Ledger},
     processes, score,
@@ -27,6 +27,8 @@ impl Watch {
         if self.is_news(case, program, settings) && self.quarantined(instance, case, settings) {
             return;
         }
+        self.learn_account_read(case);
+        self.learn_query(case);
         let event = case.event;
         let program = match program {
             Some(program) => program,
@@ -165,9 +167,18 @@ impl Watch {
 fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
     let object = match &case.behaviour.object {
         Object::Start => hanabi_profile::behaviour::start_arguments(case.event).join(" "),
-        _ => judge::object_token(case),
+        _ => without_temporary_name(judge::object_token(case)),
     };
     Ledger::fingerprint(&finding.rule, case.event.process.executable, &object)
+}
+
+/// What a program makes in a temporary directory is the same whatever its last part is called: a
+/// random part of letters alone (Python's `tempfile`) looks like a word.
+fn without_temporary_name(path: String) -> String {
+    match path.rsplit_once('/') {
+        Some((directory, _)) if files::is_temporary(&path) => format!("{directory}/*"),
+        _ => path,
+    }
 }
 
 fn worst<'r>(rules: &[&'r DangerRule]) -> Option<(&'r DangerRule, Vec<&'r DangerRule>)> {

@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod accounts;
 mod alert;
 pub mod bursts;
 pub mod danger;
 mod detector;
+mod files;
 mod findings;
 mod hash;
 mod instance;
@@ -15,6 +17,7 @@ pub mod ledger;
 pub mod matcher;
 mod miss;
 mod processes;
+mod queries;
 mod revision;
 mod router;
 mod rules;

@@ -9,9 +9,10 @@ use hanabi_profile::{
 };
 
 use crate::{
-    Expected, Kind, Nearest,
+    Expected, Kind, Nearest, accounts, files,
     judge::{
-        Case, covered_by, known_anywhere, learned_names, path_text, program_name, raw_object, round,
+        self, Case, covered_by, known_anywhere, learned_names, path_text, program_name, raw_object,
+        round,
     },
     ledger::Finding,
     score::{self, Score},
@@ -136,14 +137,21 @@ impl Miss<'_> {
         let total = self.steps.len().max(1);
         let shared = self.step as f64 / total as f64;
         let last = self.steps.iter().last().map_or("", |(_, n)| n);
-        let temporary = (full.starts_with("/tmp/")
-            || full.starts_with("/var/tmp/")
-            || full.starts_with("/dev/shm/"))
-            && last.contains('<');
-        let accounts = matches!(full.as_str(), "/etc/passwd" | "/etc/group");
-        let other_user = self.known_as_other_user(info, access);
+        let temporary = files::is_temporary(&full) && last.contains('<');
+        let accounts_list = judge::is_account_list(&full);
+        // A master reads accounts when it starts; that is no reason for its workers, while they serve.
+        let late = accounts_list && self.case.age >= accounts::START;
+        let other_user = !late && self.known_as_other_user(info, access);
         let beside = (kind == NodeKind::File && self.alters_here()) || self.in_own_area();
-        let facts = score::FileFacts { shared, temporary, stable, accounts, other_user, beside };
+        let facts = score::FileFacts {
+            shared,
+            temporary,
+            stable,
+            accounts: accounts_list,
+            other_user,
+            beside,
+            text: files::is_text(&full),
+        };
         let score = score::file(access, &facts);
         let kind = if kind == NodeKind::File && self.step + 1 == total {
             Kind::NewFile

@@ -40,6 +40,12 @@ pub struct Process {
     pub user: Option<i64>,
     /// It is root, and what it came from was not.
     pub became_root: bool,
+    /// When it, or the process that it was forked from, was started as what it is.
+    #[serde(default)]
+    pub started: EventTime,
+    /// When it last read what it reads seldom and never alters; 0 for never.
+    #[serde(default)]
+    pub rare_read: EventTime,
 }
 
 /// All of a container's processes by pid.
@@ -113,6 +119,8 @@ impl Processes {
             terminal,
             user,
             became_root: user == Some(0) && was.is_some_and(|uid| uid != 0),
+            started: inherited.filter(|_| !exec).map_or(event.time, |p| p.started),
+            rare_read: 0,
         }
     }
 

@@ -9,7 +9,7 @@ use hanabi_profile::{
 };
 
 use crate::{
-    AlertPath, AlertSource, Evidence, Instance, Kind, ScorePart, Settings, Summary, Watch,
+    AlertPath, AlertSource, Evidence, Instance, Kind, ScorePart, Settings, Summary, Watch, files,
     judge::{self, Case},
     ledger::Finding,
     text,
@@ -18,14 +18,6 @@ use crate::{
 
 /// A difference is worth knowing and nothing to get up for: Notice.
 const SCORE: f64 = 0.3;
-
-/// Endings of files that programs load as parts of themselves.
-const PARTS: [&str; 17] = [
-    "so", "jar", "class", "py", "pyc", "pyd", "js", "mjs", "cjs", "node", "rb", "pl", "pm", "php",
-    "wasm", "dll", "lua",
-];
-/// Where anybody can put a file: nothing there is part of an image.
-const WRITABLE: [&str; 6] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/home/", "/root/"];
 
 impl Watch {
     /// Takes a deviation of a new image's container in when the change explains it.
@@ -122,7 +114,7 @@ fn is_explained(profile: &Profile, program: NodeId, case: &Case<'_>, steps: &Ste
         NodeKind::File | NodeKind::Directory => {
             let path = judge::path_text(steps);
             let altering = case.behaviour.access.intersects(Access::ALTERING);
-            is_other_version(profile, parent, token) || (!altering && is_part(&path))
+            is_other_version(profile, parent, token) || (!altering && files::is_part(&path))
         }
         _ => false,
     }
@@ -167,16 +159,9 @@ fn digit_after(text: &str, dot: usize) -> bool {
     text.as_bytes().get(dot + 1).is_some_and(u8::is_ascii_digit)
 }
 
-/// A file that programs load as a part of themselves, where only an image puts files.
-fn is_part(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let mut words = name.split('.').skip(1);
-    !WRITABLE.iter().any(|w| path.starts_with(w)) && words.any(|word| PARTS.contains(&word))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_part, versionless};
+    use super::versionless;
 
     #[test]
     fn versions_are_left_out_of_names() {
@@ -191,22 +176,6 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(versionless(name), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn parts_of_programs_are_told_from_data() {
-        for (path, expected) in [
-            ("/srv/app/lib/money.jar", true),
-            ("/app/routes/orders.py", true),
-            ("/opt/x/libssl.so.<num>", true),
-            ("/tmp/money.jar", false),
-            ("/home/a/x.py", false),
-            ("/etc/passwd", false),
-            ("/srv/data/orders.csv", false),
-            ("/py", false),
-        ] {
-            assert_eq!(is_part(path), expected, "{path}");
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 /// takes in at a glance.
 pub const FOLD_AFTER: u32 = 5;
 /// A storm is over when nothing new came of it for this long.
-pub const CALM: EventTime = 60 * SECOND;
+pub(crate) const CALM: EventTime = 60 * SECOND;
 /// Programs and ways that are watched at a time; the calmest go first.
 pub const MAX_STORMS: usize = 256;
 

@@ -1,6 +1,6 @@
 //! One identity under watch: its profile, its containers, its alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hanabi_event::{Category, Direction, Event, EventTime, IgnoreReason};
 use hanabi_profile::{
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     instance::Instance,
-    judge::Case,
+    judge::{self, Case},
     ledger::{Finding, Ledger, Place},
-    processes,
+    processes, queries,
     settings::Settings,
     storms::Storms,
     text,
@@ -68,6 +68,12 @@ pub struct Watch {
     /// Programs that open alert after alert.
     #[serde(default)]
     pub storms: Storms,
+    /// Programs that read the list of accounts at any time.
+    #[serde(default)]
+    pub account_readers: BTreeSet<String>,
+    /// The longest name query of each program, bytes.
+    #[serde(default)]
+    pub queries: BTreeMap<String, u32>,
     #[serde(skip)]
     pub(crate) buffer: Vec<Steps>,
 }
@@ -81,6 +87,8 @@ impl Watch {
             ledger: Ledger::default(),
             quarantine: BTreeMap::new(),
             storms: Storms::default(),
+            account_readers: BTreeSet::new(),
+            queries: BTreeMap::new(),
             buffer: Vec::new(),
         }
     }
@@ -94,6 +102,8 @@ impl Watch {
             ledger: Ledger::default(),
             quarantine: self.quarantine.clone(),
             storms: Storms::default(),
+            account_readers: self.account_readers.clone(),
+            queries: self.queries.clone(),
             buffer: Vec::new(),
         }
     }
@@ -220,6 +230,7 @@ impl Watch {
         let since = instance.processes.entry_since;
         let process = instance.processes.observe(event);
         let became_root = process.as_ref().is_some_and(|p| p.became_root);
+        let started = process.as_ref().map_or(event.time, |p| p.started);
         let starting = process.as_ref().is_some_and(|p| p.entry)
             && event.time.saturating_sub(since) < settings.revision_window;
         // A thread has a name of its own; the program is what the process was started as.
@@ -235,6 +246,7 @@ impl Watch {
             user,
             became_root,
             starting,
+            age: event.time.saturating_sub(started),
         };
         let program = self.program(&case);
         let key = self.key(&case, program, flow);
@@ -242,6 +254,7 @@ impl Watch {
             && let Some(program) = program
             && let Some((leaf, operation)) = self.profile.recall(key)
         {
+            self.note_rare_read(instance, &case, program, leaf);
             self.profile.count_at(program, Some(leaf), operation, case.hit());
             self.in_session(instance, event);
         } else if self.profile.phase.detects() {
@@ -282,7 +295,12 @@ impl Watch {
             Object::Peer { .. } => case.event.fd.name,
             Object::None | Object::Pair(..) | Object::Socket(_) | Object::Start => return None,
         };
-        if object.is_empty() || behaviour.access.contains(Access::PROBE) || case.climbs() {
+        if object.is_empty()
+            || behaviour.access.contains(Access::PROBE)
+            || case.climbs()
+            || judge::is_account_list(object)
+            || queries::query_size(case).is_some()
+        {
             return None;
         }
         let flow = flow.map(|f| f as u8);

@@ -541,3 +541,95 @@ fn many_small_sends_to_a_new_resolver() {
     });
     below(&outcome, Warning);
 }
+
+#[test]
+fn accounts_read_by_a_service_long_after_its_start() {
+    // The master read them once, to become another user.
+    let outcome = after(|s, web| {
+        s.openat(web, &shop::worker(), "/etc/passwd", "O_RDONLY");
+    });
+    only(&outcome, "hbt.new_directory", Warning);
+
+    let accounts = |s: &mut Scene, web: &Box| {
+        s.openat(web, &shop::serving(), "/etc/passwd", "O_RDONLY");
+    };
+    let read = |reload: bool, learned: bool| {
+        let web = shop::web();
+        let mut scene = Scene::default();
+        shop::steady(&mut scene, &web, 0, 100);
+        if learned {
+            accounts(&mut scene, &web);
+        }
+        shop::steady(&mut scene, &web, 100, 210);
+        scene.at(THEN);
+        if reload {
+            scene.openat(&web, &shop::serving(), "/etc/db/server.conf", "O_RDONLY");
+        }
+        accounts(&mut scene, &web);
+        Run::learning_for(shop::LEARN).feed(&scene.texts(), 500).end().outcome()
+    };
+    let alert = only(&read(false, false), "hbt.new_access", Warning);
+    assert!(alert.summary.en.contains("/etc/passwd"), "{}", alert.summary.en);
+    below(&read(true, false), Warning);
+    none(&read(false, true));
+}
+
+#[test]
+fn a_service_alters_its_own_text() {
+    let outcome = after(|s, web| {
+        s.openat(web, &shop::worker(), "/srv/www/index.html", "O_TRUNC|O_CREAT|O_WRONLY");
+    });
+    let alert = only(&outcome, "hbt.new_access", Warning);
+    assert!(alert.score_parts.iter().any(|p| p.name == "program_text"), "{:?}", alert.score_parts);
+    // By somebody who works on the container it is a change like others.
+    let outcome = after(|s, web| {
+        let sed = Proc::new("/usr/bin/sed", 9_000).args("-i s/a/b/ /etc/app.conf").exec();
+        s.execve(web, &sed).openat(web, &sed, "/etc/app.conf", "O_TRUNC|O_CREAT|O_WRONLY");
+    });
+    below(&outcome, Warning);
+}
+
+#[test]
+fn a_service_deletes_what_it_lives_on() {
+    let read = |s: &mut Scene, web: &Box, second: u64| {
+        s.at(second as f64 + 0.5);
+        s.openat(web, &shop::serving(), "/var/lib/db/orders.ibd", "O_RDONLY");
+        s.openat(web, &shop::serving(), "/var/lib/db/db.lock", "O_RDONLY");
+    };
+    let deleted = |path: &str| {
+        let web = shop::web();
+        let mut scene = Scene::default();
+        shop::steady(&mut scene, &web, 0, 1);
+        for second in 1..210 {
+            shop::second(&mut scene, &web, second);
+            read(&mut scene, &web, second);
+        }
+        scene.at(THEN).unlink(&web, &shop::serving(), path);
+        Run::learning_for(shop::LEARN).feed(&scene.texts(), 500).end().outcome()
+    };
+    let alert = only(&deleted("/var/lib/db/orders.ibd"), "hbt.new_access", Warning).clone();
+    assert_eq!(alert.path.token, "delete");
+    below(&deleted("/var/lib/db/db.lock"), Warning);
+}
+
+#[test]
+fn data_in_the_names_that_are_asked_for() {
+    let asked = |size: u32, times: usize| {
+        let web = shop::web();
+        let mut scene = Scene::default();
+        shop::steady(&mut scene, &web, 0, 10);
+        for second in 10..210 {
+            shop::second(&mut scene, &web, second);
+            scene.query(&web, &shop::app(), 24);
+        }
+        scene.at(THEN);
+        for _ in 0..times {
+            scene.query(&web, &shop::app(), size);
+        }
+        Run::learning_for(shop::LEARN).feed(&scene.texts(), 500).end().outcome()
+    };
+    let alert = only(&asked(120, 20), "burst.long_queries", Warning).clone();
+    assert_eq!(alert.mitre, ["T1071.004", "T1048.003"]);
+    none(&asked(120, 5));
+    none(&asked(40, 60));
+}

@@ -417,7 +417,17 @@ impl Scene {
         self
     }
 
-    /// `dup2` of an internet socket onto a descriptor.
+    /// A name query of so many bytes to the container's resolver.
+    pub fn query(&mut self, c: &Box, p: &Proc, size: u32) -> &mut Self {
+        self.connect(c, p, "127.0.0.1", "127.0.0.11:53");
+        let tuple = format!("127.0.0.1:{}->127.0.0.11:53", self.port);
+        let fd = FdIs::Socket(5, "4", tuple.clone());
+        let enter = format!("fd=5(<4u>{tuple}) size={size} tuple={tuple}");
+        self.enter(c, p, "net", "sendto", &enter, &fd);
+        self.line(c, p, "net", "sendto", &format!("res={size} data=....x...."), &fd);
+        self
+    }
+
     /// A datagram on a socket that was not connected.
     pub fn send(&mut self, c: &Box, p: &Proc, from: &str, to: &str) -> &mut Self {
         let fd = FdIs::Socket(8, "4", format!("{from}:45000->{to}"));
@@ -433,6 +443,7 @@ impl Scene {
         self
     }
 
+    /// `dup2` of an internet socket onto a descriptor.
     pub fn dup2_socket(&mut self, c: &Box, p: &Proc, tuple: &str, onto: i64) -> &mut Self {
         let enter = FdIs::Socket(3, "4", tuple.to_owned());
         self.enter(c, p, "net", "dup2", &format!("fd=3(<4t>{tuple})"), &enter);

@@ -21,6 +21,11 @@ pub fn app() -> Proc {
     Proc::new("/usr/bin/python3.11", 120).named("python3").args("/app/app.py").uid(1000)
 }
 
+/// A server that does everything in one process, as databases do.
+pub fn serving() -> Proc {
+    Proc::new("/usr/sbin/dbd", 130).uid(999)
+}
+
 /// The container's start.
 pub fn start(scene: &mut Scene, c: &Box) {
     scene.execve(c, &master());
@@ -30,6 +35,9 @@ pub fn start(scene: &mut Scene, c: &Box) {
     scene.openat(c, &master(), "/etc/passwd", "O_RDONLY");
     scene.execve(c, &app());
     scene.openat(c, &app(), "/app/app.py", "O_RDONLY");
+    scene.execve(c, &serving());
+    scene.openat(c, &serving(), "/etc/db/server.conf", "O_RDONLY");
+    scene.openat(c, &serving(), "/etc/passwd", "O_RDONLY");
 }
 
 /// One second of steady work.
@@ -44,6 +52,7 @@ pub fn second(scene: &mut Scene, c: &Box, second: u64) {
     scene.openat(c, &app, "/var/lib/app/sessions/a.json", "O_TRUNC|O_CREAT|O_WRONLY");
     scene.connect(c, &app, "172.18.0.2", "172.18.0.5:5432");
     scene.openat(c, &app, "/var/log/app/app.log", "O_APPEND|O_CREAT|O_WRONLY");
+    scene.accept(c, &serving(), "172.18.0.6", "172.18.0.2:3306");
     if second.is_multiple_of(2) {
         health(scene, c, 10_000 + second as i64 * 4);
     }
