@@ -8,7 +8,7 @@ use hanabi_event::{EventTime, SECOND};
 use hanabi_profile::{Found, NodeId, access::Access, behaviour::Object};
 
 use crate::{
-    Instance, Kind, Watch, files,
+    Instance, Kind, Process, Watch, files,
     judge::{self, Case},
     ledger::Finding,
     score::{self, Score},
@@ -20,6 +20,11 @@ pub(crate) const START: EventTime = 30 * SECOND;
 const RELOAD: EventTime = 2 * SECOND;
 /// Programs remembered as readers of accounts at any time; a profile has rarely a dozen.
 const MAX_READERS: usize = 256;
+
+/// True while a process reads its configuration anew.
+pub(crate) fn reloads(process: &Process, now: EventTime) -> bool {
+    process.rare_read > 0 && now.saturating_sub(process.rare_read) <= RELOAD
+}
 
 impl Watch {
     /// A read of accounts long after the process's start; what is learned is expected later.
@@ -37,12 +42,7 @@ impl Watch {
     }
 
     /// The finding for a stable service that reads accounts late and alone, and never did.
-    pub(crate) fn late_account_read(
-        &self,
-        instance: &Instance,
-        case: &Case<'_>,
-        program: NodeId,
-    ) -> Option<Finding> {
+    pub(crate) fn late_account_read(&self, case: &Case<'_>, program: NodeId) -> Option<Finding> {
         let now = case.event.time;
         if !Self::is_late_account_read(case) || self.account_readers.contains(case.program) {
             return None;
@@ -54,9 +54,7 @@ impl Watch {
             return None;
         }
         let info = self.profile.info(program)?;
-        let process = instance.processes.get(case.event.process.pid?)?;
-        let reloads = process.rare_read > 0 && now.saturating_sub(process.rare_read) <= RELOAD;
-        if reloads || !score::is_stable_service(&self.profile, program, info, now) {
+        if case.reloads || !score::is_stable_service(&self.profile, program, info, now) {
             return None;
         }
         let raw = judge::raw_object(case);

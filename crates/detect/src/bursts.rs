@@ -19,6 +19,8 @@ pub enum Burst {
     Sends,
     /// Name queries far longer than any before.
     Queries,
+    /// Files that a program has worked with, deleted by it for the first time.
+    Loss,
 }
 
 impl Burst {
@@ -26,11 +28,13 @@ impl Burst {
     /// shortest list that tools come with; a program start reads some dozens of files; a person
     /// who changes forty files in ten seconds is a script; a new client that resolves and connects
     /// sends some handfuls of messages in a minute, not forty; one long name is an odd name, ten
-    /// are data.
+    /// are data. Three
+    /// tables, one after another, are a database that is taken away.
     pub fn limit(self) -> usize {
         match self {
             Self::Scan => 8,
             Self::Queries => 10,
+            Self::Loss => 3,
             Self::Sweep => 150,
             Self::Change | Self::Sends => 40,
         }
@@ -44,6 +48,7 @@ impl Burst {
             Self::Change => "mass_change",
             Self::Sends => "many_sends",
             Self::Queries => "long_queries",
+            Self::Loss => "data_loss",
         }
     }
 
@@ -51,7 +56,7 @@ impl Burst {
     pub fn score(self) -> f64 {
         match self {
             Self::Scan => 0.8,
-            Self::Sweep | Self::Sends | Self::Queries => 0.6,
+            Self::Sweep | Self::Sends | Self::Queries | Self::Loss => 0.6,
             Self::Change => 0.7,
         }
     }
@@ -64,6 +69,7 @@ impl Burst {
             Self::Change => &["T1486", "T1485"],
             Self::Sends => &["T1071", "T1048"],
             Self::Queries => &["T1071.004", "T1048.003"],
+            Self::Loss => &["T1485"],
         }
     }
 
@@ -71,7 +77,7 @@ impl Burst {
     /// beacon has time.
     pub fn window(self) -> EventTime {
         match self {
-            Self::Scan | Self::Sweep | Self::Change => 10 * SECOND,
+            Self::Scan | Self::Sweep | Self::Change | Self::Loss => 10 * SECOND,
             Self::Sends | Self::Queries => 60 * SECOND,
         }
     }
@@ -94,14 +100,8 @@ pub struct Bursts {
 
 impl Bursts {
     /// Counts a new object of `actor`, a session or a program. Returns the number of distinct
-    /// objects when it is at or above the limit.
-    pub fn count(
-        &mut self,
-        actor: &str,
-        burst: Burst,
-        object: u64,
-        now: EventTime,
-    ) -> Option<usize> {
+    /// objects in its window; beyond four times the limit it stays there.
+    pub fn count(&mut self, actor: &str, burst: Burst, object: u64, now: EventTime) -> usize {
         if self.counters.len() >= MAX_COUNTERS {
             self.counters.retain(|(_, burst), c| now.saturating_sub(c.start) <= burst.window());
             if self.counters.len() >= MAX_COUNTERS {
@@ -119,8 +119,7 @@ impl Bursts {
         if counter.seen.len() < 4 * burst.limit() {
             counter.seen.insert(object);
         }
-        let distinct = counter.seen.len();
-        (distinct >= burst.limit()).then_some(distinct)
+        counter.seen.len()
     }
 }
 
@@ -134,11 +133,12 @@ mod tests {
     fn distinct_objects_within_the_window_make_a_burst() {
         let mut bursts = Bursts::default();
         for object in 0..7 {
-            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), None);
-            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), None);
+            let distinct = object as usize + 1;
+            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), distinct);
+            assert_eq!(bursts.count("a", Burst::Scan, object, SECOND), distinct);
         }
-        assert_eq!(bursts.count("b", Burst::Scan, 7, SECOND), None);
-        assert_eq!(bursts.count("a", Burst::Scan, 7, 2 * SECOND), Some(8));
-        assert_eq!(bursts.count("a", Burst::Scan, 8, 30 * SECOND), None);
+        assert_eq!(bursts.count("b", Burst::Scan, 7, SECOND), 1);
+        assert_eq!(bursts.count("a", Burst::Scan, 7, 2 * SECOND), Burst::Scan.limit());
+        assert_eq!(bursts.count("a", Burst::Scan, 8, 30 * SECOND), 1);
     }
 }

@@ -2,21 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use hanabi_event::{Event, SECOND};
-use hanabi_profile::{
-    NodeId,
-    access::Access,
-    behaviour::{self, Flow, Object},
-};
+use hanabi_event::Event;
+use hanabi_profile::{NodeId, access::Access, behaviour::Object};
 
 use crate::{
-    Alert, AlertPath, AlertSource, Evidence, Instance, Kind, ScorePart, Settings, Summary, Watch,
-    bursts::Burst,
-    files, findings,
+    Alert, Evidence, Instance, Kind, Settings, Watch, files, findings,
     judge::{self, Case, Judged},
     ledger::Finding,
     processes, score, text,
-    watch::{container_name, open_session, place, session_of},
+    watch::{open_session, place, session_of},
 };
 
 impl Watch {
@@ -38,7 +32,7 @@ impl Watch {
             self.unknown(instance, case, settings);
             return;
         };
-        if let Some(finding) = self.late_account_read(instance, case, program) {
+        if let Some(finding) = self.late_account_read(case, program) {
             self.profile.count_deviation(program, case.hit());
             self.profile.deviations += 1;
             if !dangerous {
@@ -76,6 +70,7 @@ impl Watch {
             Judged::Deviates(finding) => {
                 self.profile.count_deviation(program, case.hit());
                 self.profile.deviations += 1;
+                self.loss(instance, case, &finding, settings);
                 if !dangerous {
                     let opens = processes::is_start(event);
                     self.deviate(instance, case, *finding, opens, settings);
@@ -232,109 +227,11 @@ impl Watch {
         }
     }
 
-    pub(crate) fn burst(&mut self, instance: &mut Instance, case: &Case<'_>, settings: &Settings) {
-        if !settings.bursts || !self.profile.phase.detects() {
-            return;
-        }
-        let behaviour = &case.behaviour;
-        let (burst, object) = match &behaviour.object {
-            Object::Peer { flow: Flow::Out, service, .. }
-                if !behaviour.follows
-                    && service.port != 0
-                    && !behaviour::is_send(behaviour.call) =>
-            {
-                (Burst::Scan, format!("{}:{}", service.address, service.port))
-            }
-            Object::Peer { flow: Flow::Out, .. } if behaviour::is_send(behaviour.call) => {
-                (Burst::Sends, case.event.time.to_string())
-            }
-            Object::File(path) | Object::Pair(path, _)
-                if behaviour.access.intersects(Access::ALTERING) =>
-            {
-                (Burst::Change, (*path).to_owned())
-            }
-            Object::File(path)
-                if behaviour.access.intersects(Access::READ | Access::LIST | Access::STAT) =>
-            {
-                (Burst::Sweep, (*path).to_owned())
-            }
-            _ => return,
-        };
-        let expected = settings.danger.background.covers(&object, burst == Burst::Change)
-            || (matches!(burst, Burst::Sweep | Burst::Change) && case.starting)
-            || (burst != Burst::Change && self.is_known_anywhere(case));
-        if expected {
-            return;
-        }
-        self.count_burst(instance, case, burst, &object);
-    }
-
-    /// Counts an object of a burst, and raises it when there are enough.
-    pub(crate) fn count_burst(
-        &mut self,
-        instance: &mut Instance,
-        case: &Case<'_>,
-        burst: Burst,
-        object: &str,
-    ) {
-        let actor =
-            session_of(instance, case.event).unwrap_or_else(|| case.event.process.name.to_owned());
-        let object = u64::from_str_radix(&crate::hash::id(&[object]), 16).unwrap_or_default();
-        let Some(distinct) = instance.bursts.count(&actor, burst, object, case.event.time) else {
-            return;
-        };
-        let finding = self.burst_finding(instance, case, burst, distinct);
-        self.raise(instance, case.event, finding);
-    }
-
     /// Any program of the profile does this: a backup reads what its service reads.
     pub(crate) fn is_known_anywhere(&self, case: &Case<'_>) -> bool {
         let mut buffer = Vec::new();
         judge::paths(case, &mut buffer);
         buffer.iter().any(|steps| judge::known_anywhere(&self.profile, steps))
-    }
-
-    pub(crate) fn burst_finding(
-        &self,
-        instance: &Instance,
-        case: &Case<'_>,
-        burst: Burst,
-        distinct: usize,
-    ) -> Finding {
-        let name = text::bounded(case.event.process.name, 40);
-        let container = container_name(instance, &self.profile.identity);
-        let (what, what_zh) = match burst {
-            Burst::Scan => ("new peers or ports", "个新的对端或端口"),
-            Burst::Sweep => ("new files read or looked at", "个新文件被读取或查看"),
-            Burst::Change => ("files changed", "个文件被改动"),
-            Burst::Sends => ("sends to a new peer", "次向新对端的发送"),
-            Burst::Queries => ("name queries longer than any before", "次超长域名查询"),
-        };
-        let seconds = burst.window() / SECOND;
-        Finding {
-            kind: Kind::Burst,
-            source: AlertSource::Hanabi,
-            rule: format!("burst.{}", burst.as_str()),
-            subject: hanabi_profile::token::generalised(case.event.process.name),
-            score: burst.score(),
-            priority: None,
-            parts: vec![ScorePart {
-                name: format!("burst:{}", burst.as_str()),
-                value: burst.score(),
-            }],
-            path: AlertPath {
-                learned: Vec::new(),
-                token: burst.as_str().to_owned(),
-                raw: judge::object_token(case),
-            },
-            expected: Vec::new(),
-            nearest: None,
-            mitre: burst.mitre().iter().map(|m| (*m).to_owned()).collect(),
-            summary: Summary {
-                en: format!("{name} in {container}: {distinct} {what} within {seconds} seconds"),
-                zh: format!("容器 {container} 中 {name} 在 {seconds} 秒内有 {distinct} {what_zh}"),
-            },
-        }
     }
 }
 

@@ -35,12 +35,11 @@ pub(crate) fn is_part(path: &str) -> bool {
     !WRITABLE.iter().any(|w| path.starts_with(w)) && words.any(|word| PARTS.contains(&word))
 }
 
-/// What is run, served or obeyed: program text, pages, configuration.
+/// What is run or served: program text, pages. Not configuration, which services write themselves
+/// when they are told to (`ALTER SYSTEM`, `CONFIG REWRITE`).
 pub(crate) fn is_text(path: &str) -> bool {
     let last = name(path).rsplit_once('.').map_or("", |(_, ending)| ending);
-    is_part(path)
-        || is_configuration(path)
-        || (!is_temporary(path) && (PARTS.contains(&last) || PAGES.contains(&last)))
+    is_part(path) || (!is_temporary(path) && (PARTS.contains(&last) || PAGES.contains(&last)))
 }
 
 /// Configuration, by its place or ending.
@@ -72,8 +71,8 @@ mod tests {
             ("/srv/www/index.html", false, true, false, false),
             ("/tmp/money.jar", false, false, false, true),
             ("/home/a/x.py", false, true, false, false),
-            ("/etc/passwd", false, true, true, false),
-            ("/opt/db/server.cnf", false, true, true, false),
+            ("/etc/passwd", false, false, true, false),
+            ("/opt/db/server.cnf", false, false, true, false),
             ("/srv/data/orders.csv", false, false, false, false),
             ("/var/log/app/app.log", false, false, false, true),
             ("/var/lib/mysql/shop/orders.ibd", false, false, false, false),

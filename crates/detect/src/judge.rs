@@ -2,7 +2,7 @@
 
 use hanabi_event::{Event, EventTime};
 use hanabi_profile::{
-    Found, Hit, NodeId, NodeKind, Origin, Profile, ProgramKey,
+    Found, Hit, NodeId, NodeKind, Profile, ProgramKey,
     access::Access,
     behaviour::{self, Behaviour, Flow, Object, Steps},
     path,
@@ -34,6 +34,8 @@ pub(crate) struct Case<'a> {
     pub(crate) starting: bool,
     /// How long ago the process became what it is, ns of event time.
     pub(crate) age: EventTime,
+    /// The process is reading its configuration anew.
+    pub(crate) reloads: bool,
 }
 
 impl<'a> Case<'a> {
@@ -381,21 +383,13 @@ fn access_facts(
 ) -> score::AccessFacts {
     let node = profile.tree.node(leaf);
     let info = profile.info(program);
-    let literal = node.origin() == Origin::Learned && !path.contains('<');
     score::AccessFacts {
         alters: fresh.intersects(Access::ALTERING),
         stable: info
             .is_some_and(|info| score::is_stable_service(profile, program, info, case.event.time)),
         text: files::is_text(path) && !node.access.intersects(Access::ALTERING),
-        loses: fresh.contains(Access::DELETE)
-            && literal
-            && node.slots >= CONSTANT_USE
-            && !files::is_passing(path),
     }
 }
-
-/// Seconds in which a file was used before its deletion says something.
-const CONSTANT_USE: u32 = 30;
 
 /// Devices that everything writes to.
 fn is_device(path: &str) -> bool {

@@ -24,8 +24,12 @@ impl Watch {
         key: Option<u64>,
         settings: &Settings,
     ) {
-        if self.is_news(case, program, settings) && self.quarantined(instance, case, settings) {
+        let news = self.is_news(case, program, settings);
+        if news && self.quarantined(instance, case, settings) {
             return;
+        }
+        if news {
+            self.learn_burst(instance, case);
         }
         self.learn_account_read(case);
         self.learn_query(case);
@@ -162,23 +166,30 @@ impl Watch {
     }
 }
 
-/// What makes dangerous behaviour the same again: the rule, the executable, and what it was done
-/// to. The name is left out, since wrappers run one executable under many names.
+/// What makes dangerous behaviour the same again: the rule, the executable (its name is left out,
+/// since wrappers run one under many names), and what it was done to. A start of what is not
+/// installed is known by its name, its parent and its place instead: a build runs what it has just
+/// made in a directory of its own.
 fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
-    let object = match &case.behaviour.object {
-        Object::Start => hanabi_profile::behaviour::start_arguments(case.event).join(" "),
-        _ => without_temporary_name(judge::object_token(case)),
-    };
-    Ledger::fingerprint(&finding.rule, case.event.process.executable, &object)
+    let process = &case.event.process;
+    if !matches!(case.behaviour.object, Object::Start) {
+        let object = without_temporary_name(judge::object_token(case));
+        return Ledger::fingerprint(&finding.rule, process.executable, &object);
+    }
+    if hanabi_profile::is_installed(process.executable) {
+        let arguments = behaviour::start_arguments(case.event).join(" ");
+        return Ledger::fingerprint(&finding.rule, process.executable, &arguments);
+    }
+    let name = hanabi_profile::token::generalised(process.name);
+    let parent = behaviour::parent_token(process.parent);
+    let place = process.executable.split('/').nth(1).unwrap_or_default();
+    Ledger::fingerprint(&finding.rule, &format!("{name} {parent}"), place)
 }
 
-/// What a program makes in a temporary directory is the same whatever its last part is called: a
-/// random part of letters alone (Python's `tempfile`) looks like a word.
+/// What a program makes in a temporary directory is the same whatever it is called: a random part of
+/// letters alone (Python's `tempfile`) looks like a word.
 fn without_temporary_name(path: String) -> String {
-    match path.rsplit_once('/') {
-        Some((directory, _)) if files::is_temporary(&path) => format!("{directory}/*"),
-        _ => path,
-    }
+    if files::is_temporary(&path) { "a temporary file".to_owned() } else { path }
 }
 
 fn worst<'r>(rules: &[&'r DangerRule]) -> Option<(&'r DangerRule, Vec<&'r DangerRule>)> {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod alert;
+mod burst_finder;
 pub mod bursts;
 pub mod danger;
 mod detector;

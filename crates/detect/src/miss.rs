@@ -151,6 +151,9 @@ impl Miss<'_> {
             other_user,
             beside,
             text: files::is_text(&full),
+            late: files::is_configuration(&full)
+                && self.case.age >= accounts::START
+                && !self.case.reloads,
         };
         let score = score::file(access, &facts);
         let kind = if kind == NodeKind::File && self.step + 1 == total {

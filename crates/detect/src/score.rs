@@ -12,10 +12,10 @@
 //! | new outgoing peer or port | 0.55, +0.10 public, -0.20 when another program of the profile goes there, -0.30 loopback, -0.30 port 53, -0.25 another address of a known port and class |
 //! | new incoming class or port | 0.40 |
 //! | new listening port | 0.60, -0.15 when the kernel chose the port |
-//! | file read | 0.20 (0.25 by a stable service) + 0.15 · (1 - shared path) |
-//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service, +0.15 for program text or configuration by a stable service; distance 0.05 beside files it alters anyway |
+//! | file read | 0.20 (0.25 by a stable service) + 0.15 · (1 - shared path); by a stable service +0.10 for accounts, or for configuration read late and alone |
+//! | file altered | 0.30 + 0.25 · (1 - shared path), -0.15 for a temporary name, -0.15 unless by a stable service, +0.15 for program text or pages by a stable service; distance 0.05 beside files it alters anyway |
 //! | file known to the same program as another user | -0.30 |
-//! | new access to a known file | 0.15, +0.20 when it alters; by a stable service also +0.10, +0.20 for program text or configuration that it only read, +0.15 for deleting what it has used all the time |
+//! | new access to a known file | 0.15, +0.20 when it alters; by a stable service also +0.10, +0.20 for program text or pages that it only read |
 //! | accounts read late and alone by a stable service that read them only at its start | 0.55 |
 //! | new call | 0.20 |
 //! | stable service | +0.10 for files and peers: it serves connections, was active in 60 seconds, and its part of the tree has not grown for 60 |
@@ -125,13 +125,15 @@ pub struct FileFacts {
     pub other_user: bool,
     /// The program alters other files of the same directory, or its neighbours.
     pub beside: bool,
-    /// Program text, a page, or configuration.
+    /// Program text or a page.
     pub text: bool,
+    /// Configuration, read long after the start and not among other configuration.
+    pub late: bool,
 }
 
 /// A path that does not fit.
 pub fn file(access: Access, facts: &FileFacts) -> Score {
-    let FileFacts { shared, temporary, stable, accounts, other_user, beside, text } = *facts;
+    let FileFacts { shared, temporary, stable, accounts, other_user, beside, text, late } = *facts;
     let score = if access.intersects(Access::ALTERING) {
         Score::base("file_altered", 0.30)
             .plus("distance", if beside { 0.05 } else { 0.25 * (1.0 - shared) })
@@ -144,6 +146,7 @@ pub fn file(access: Access, facts: &FileFacts) -> Score {
             .plus("distance", if beside { 0.05 } else { 0.15 * (1.0 - shared) })
             .when(stable, "stable_service", 0.10)
             .when(stable && accounts, "account_files", 0.10)
+            .when(stable && late && !accounts, "read_late", 0.10)
     };
     score.when(other_user, "known_as_other_user", -0.30)
 }
@@ -157,20 +160,17 @@ pub struct AccessFacts {
     pub alters: bool,
     /// By a stable service; see [`is_stable_service`].
     pub stable: bool,
-    /// Program text, a page or configuration, which the program has only read.
+    /// Program text or a page, which the program has only read.
     pub text: bool,
-    /// It is deleted, and was in use all the time.
-    pub loses: bool,
 }
 
 /// A known file used in a new way.
 pub fn access(facts: AccessFacts) -> Score {
-    let AccessFacts { alters, stable, text, loses } = facts;
+    let AccessFacts { alters, stable, text } = facts;
     Score::base("new_access", 0.15)
         .when(alters, "alters", 0.20)
         .when(alters && stable, "stable_service", 0.10)
         .when(alters && stable && text, "program_text", 0.20)
-        .when(alters && stable && loses, "in_constant_use", 0.15)
 }
 
 /// Files of others, altered by a process outside the profile: tampering, or destruction.

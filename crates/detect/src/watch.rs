@@ -12,6 +12,7 @@ use hanabi_profile::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts,
     instance::Instance,
     judge::{self, Case},
     ledger::{Finding, Ledger, Place},
@@ -74,6 +75,9 @@ pub struct Watch {
     /// The longest name query of each program, bytes.
     #[serde(default)]
     pub queries: BTreeMap<String, u32>,
+    /// The largest bursts while learning, by burst and program.
+    #[serde(default)]
+    pub burst_levels: BTreeMap<String, usize>,
     #[serde(skip)]
     pub(crate) buffer: Vec<Steps>,
 }
@@ -89,6 +93,7 @@ impl Watch {
             storms: Storms::default(),
             account_readers: BTreeSet::new(),
             queries: BTreeMap::new(),
+            burst_levels: BTreeMap::new(),
             buffer: Vec::new(),
         }
     }
@@ -104,6 +109,7 @@ impl Watch {
             storms: Storms::default(),
             account_readers: self.account_readers.clone(),
             queries: self.queries.clone(),
+            burst_levels: self.burst_levels.clone(),
             buffer: Vec::new(),
         }
     }
@@ -231,6 +237,7 @@ impl Watch {
         let process = instance.processes.observe(event);
         let became_root = process.as_ref().is_some_and(|p| p.became_root);
         let started = process.as_ref().map_or(event.time, |p| p.started);
+        let reloads = process.as_ref().is_some_and(|p| accounts::reloads(p, event.time));
         let starting = process.as_ref().is_some_and(|p| p.entry)
             && event.time.saturating_sub(since) < settings.revision_window;
         // A thread has a name of its own; the program is what the process was started as.
@@ -247,6 +254,7 @@ impl Watch {
             became_root,
             starting,
             age: event.time.saturating_sub(started),
+            reloads,
         };
         let program = self.program(&case);
         let key = self.key(&case, program, flow);

@@ -543,6 +543,20 @@ fn many_small_sends_to_a_new_resolver() {
 }
 
 #[test]
+fn configuration_read_by_a_service_long_after_its_start() {
+    let outcome = after(|s, web| {
+        s.openat(web, &shop::serving(), "/etc/mail/relay.cnf", "O_RDONLY");
+    });
+    let alert = only(&outcome, "hbt.new_directory", Warning);
+    assert!(alert.score_parts.iter().any(|p| p.name == "read_late"), "{:?}", alert.score_parts);
+    let outcome = after(|s, web| {
+        s.openat(web, &shop::serving(), "/etc/db/server.conf", "O_RDONLY");
+        s.openat(web, &shop::serving(), "/etc/mail/relay.cnf", "O_RDONLY");
+    });
+    below(&outcome, Warning);
+}
+
+#[test]
 fn accounts_read_by_a_service_long_after_its_start() {
     // The master read them once, to become another user.
     let outcome = after(|s, web| {
@@ -591,25 +605,60 @@ fn a_service_alters_its_own_text() {
 
 #[test]
 fn a_service_deletes_what_it_lives_on() {
-    let read = |s: &mut Scene, web: &Box, second: u64| {
-        s.at(second as f64 + 0.5);
-        s.openat(web, &shop::serving(), "/var/lib/db/orders.ibd", "O_RDONLY");
-        s.openat(web, &shop::serving(), "/var/lib/db/db.lock", "O_RDONLY");
-    };
-    let deleted = |path: &str| {
+    let deleted = |names: &[&str]| {
         let web = shop::web();
         let mut scene = Scene::default();
-        shop::steady(&mut scene, &web, 0, 1);
-        for second in 1..210 {
-            shop::second(&mut scene, &web, second);
-            read(&mut scene, &web, second);
+        shop::steady(&mut scene, &web, 0, 20);
+        for name in names {
+            scene.openat(&web, &shop::serving(), &format!("/var/lib/db/{name}"), "O_RDWR");
         }
-        scene.at(THEN).unlink(&web, &shop::serving(), path);
+        shop::steady(&mut scene, &web, 20, 210);
+        scene.at(THEN);
+        for name in names {
+            scene.unlink(&web, &shop::serving(), &format!("/var/lib/db/{name}"));
+        }
         Run::learning_for(shop::LEARN).feed(&scene.texts(), 500).end().outcome()
     };
-    let alert = only(&deleted("/var/lib/db/orders.ibd"), "hbt.new_access", Warning).clone();
-    assert_eq!(alert.path.token, "delete");
-    below(&deleted("/var/lib/db/db.lock"), Warning);
+    let outcome = deleted(&["orders.ibd", "items.ibd", "users.ibd"]);
+    assert_eq!(expect(&outcome, "burst.data_loss", Warning).mitre, ["T1485"]);
+    below(&deleted(&["orders.ibd"]), Warning);
+    below(&deleted(&["a.lock", "b.lock", "db.pid", "c.log"]), Warning);
+}
+
+#[test]
+fn a_build_does_what_it_always_does() {
+    let build = |s: &mut Scene, ci: &Box, at: u64, files: usize, place: &str| {
+        s.at(at as f64);
+        let make = Proc::new("/usr/bin/make", 7_000 + at as i64).exec();
+        let git = Proc::new("/usr/bin/git", 8_000 + at as i64).child_of(&make);
+        let place = format!("{place}{}Q{at}x", word(at as usize));
+        let made = format!("{place}/app");
+        s.execve(ci, &make).execve(ci, &git);
+        for n in 0..files {
+            s.openat(ci, &git, &format!("{place}/{}", word(n)), "O_CREAT|O_EXCL|O_WRONLY");
+        }
+        let flags = "3(EXE_WRITABLE|EXE_UPPER_LAYER)";
+        let app = Proc::new(&made, 9_000 + at as i64).child_of(&make).exe_flags(flags);
+        s.execve(ci, &app).exit(ci, &app).exit(ci, &git).exit(ci, &make);
+    };
+    let ci = Box::new("ci", "332497b102cd", "shop/ci:1");
+    let mut scene = Scene::default();
+    for at in (10..400).step_by(20) {
+        build(&mut scene, &ci, at, 60, "/work/build.");
+    }
+    let learned = Run::learning_for(200).feed(&scene.texts(), 500).end().outcome();
+    let raised = |o: &Outcome| -> Vec<String> {
+        let after = kit::EPOCH + 200_000_000_000;
+        let late = o.alerts.iter().filter(|a| a.first_seen >= after && a.priority >= Warning);
+        late.map(|a| a.rule.clone()).collect()
+    };
+    assert_eq!(raised(&learned), [""; 0]);
+    // Much more of it elsewhere is news, and so is another program.
+    build(&mut scene, &ci, 410, 200, "/work/home/x/y/z.");
+    let dropped = Proc::new("/work/x/miner", 9_999).exec().exe_flags("3(EXE_UPPER_LAYER)");
+    scene.execve(&ci, &dropped);
+    let more = Run::learning_for(200).feed(&scene.texts(), 500).end().outcome();
+    assert_eq!(raised(&more), ["burst.mass_change", "danger.dropped_execution"]);
 }
 
 #[test]

@@ -45,11 +45,16 @@ pub(crate) fn program_name(key: &ProgramKey<'_>, out: &mut String) {
     out.push_str(key.user);
 }
 
+/// True for paths where packages install programs.
+pub fn is_installed(executable: &str) -> bool {
+    const INSTALLED: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/"];
+    INSTALLED.iter().any(|prefix| executable.starts_with(prefix))
+}
+
 /// Where packages install, names are kept to the letter, so that a look-alike stands out;
 /// elsewhere random parts are generalised.
 pub(crate) fn executable_token(executable: &str, out: &mut String) {
-    const INSTALLED: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/"];
-    if INSTALLED.iter().any(|prefix| executable.starts_with(prefix)) && executable.len() < 200 {
+    if is_installed(executable) && executable.len() < 200 {
         out.push_str(executable);
     } else if executable.starts_with('/') {
         out.push_str(&crate::path::generalised(executable));

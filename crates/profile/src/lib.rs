@@ -20,7 +20,7 @@ mod tree;
 mod tree_node;
 mod view;
 
-pub use key::ProgramKey;
+pub use key::{ProgramKey, is_installed};
 pub use learning::{LearnRules, QUIET, unseen};
 pub use phase::{BranchProgress, Learning, Phase, ProfileSummary};
 pub use profile::{Found, Hit, Profile, ProgramInfo};
