@@ -11,25 +11,29 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use hanabi_detect::{
     Observer, Router, Settings,
     danger::{self, DangerList},
-    matcher::{Exact, SemanticMatcher, Structural},
 };
 use hanabi_event::{Block, DecodeOptions, Direction};
 use hanabi_ingest::{LineBlocks, Progress, open_lines};
 use hanabi_profile::{LearnRules, Limits};
-use hanabi_telemetry::{EventCounter, ExporterOptions};
+use hanabi_telemetry::{EventCounter, ExporterOptions, Metrics};
 
 use crate::{
-    config::{self, Config, IncludeHost, MatcherKind},
+    config::{self, Config, IncludeHost},
     engine::Engine,
-    profiles,
+    matchers, profiles,
 };
 
 /// Bytes of lines in a block: large enough that handing it over costs nothing, small enough that a
 /// dozen of them stay in the processor's cache and an alert is not late.
 pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 
-/// The engine's settings as the configuration has them.
+/// The engine's settings as the configuration has them, for runs without an exporter.
 pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
+    settings_with(config, &Metrics::new())
+}
+
+/// The engine's settings as the configuration has them.
+pub(crate) fn settings_with(config: &Config, metrics: &Metrics) -> anyhow::Result<Settings> {
     let (learn, detect) = (config.learn(), config.detect());
     let danger = match &detect.danger_list {
         config::DangerList::Builtin => DangerList::parse(danger::BUILTIN)?,
@@ -39,10 +43,6 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             DangerList::parse(&text)
                 .with_context(|| format!("failed to use the danger list {}", path.display()))?
         }
-    };
-    let matcher: Box<dyn SemanticMatcher> = match detect.matcher {
-        MatcherKind::Structural => Box::new(Structural { threshold: detect.threshold }),
-        MatcherKind::Exact => Box::new(Exact),
     };
     Ok(Settings {
         learn: LearnRules {
@@ -58,7 +58,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             arguments: config.profile().arguments_per_process,
             ..Limits::default()
         },
-        matcher,
+        matcher: matchers::matcher(detect, metrics)?,
         danger,
         rule_min_priority: config.alerts().rule_min_priority,
         revision_window: learn.revision_window.as_nanos(),

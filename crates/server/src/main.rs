@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod eval;
 mod feed;
+mod matchers;
 mod profiles;
 mod prototype;
 mod replay;

@@ -69,11 +69,12 @@ struct Assembled {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
-    let settings = Arc::new(feed::settings(config)?);
+    let metrics = Metrics::new();
+    let settings = Arc::new(feed::settings_with(config, &metrics)?);
     let listener = listen(config.server().listen)?;
     let address = listener.local_addr().context("failed to learn the address listened on")?;
     let data = open(config, &settings)?;
-    let service = assemble(config, settings, data, address)?;
+    let service = assemble(config, settings, data, metrics, address)?;
     welcome(config, address);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,10 +102,11 @@ fn assemble(
     config: &Config,
     settings: Arc<Settings>,
     data: Data,
+    metrics: Metrics,
     listen: SocketAddr,
 ) -> anyhow::Result<Assembled> {
     let Data { store, log, journal, start } = data;
-    let (live, hub, metrics) = (Live::new(), StreamHub::of_this_boot(), Metrics::new());
+    let (live, hub) = (Live::new(), StreamHub::of_this_boot());
     metrics.store_errors.add(start.set_aside);
     let options = exporter_options(config);
     let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());

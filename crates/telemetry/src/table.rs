@@ -231,6 +231,10 @@ metrics! {
 
     deviations: By<DeviationKind, Counter> = "hanabi_deviations_total", Counter, Count, "Events that did not fit their profile, by kind";
     variations: Counter = "hanabi_variations_total", Counter, Count, "Unknown tokens accepted because they are near a known one";
+    embedding_duration: Histogram = "hanabi_embedding_duration_seconds", Histogram, Seconds, "Time for the model of the embedding matcher to read one name";
+    embedding_cached: Counter = "hanabi_embedding_cached_total", Counter, Count, "Names whose vector the embedding matcher still had";
+    embedding_evicted: Counter = "hanabi_embedding_evicted_total", Counter, Count, "Vectors that the embedding matcher forgot because it had too many";
+    embedding_failed: Counter = "hanabi_embedding_failed_total", Counter, Count, "Names that the model of the embedding matcher could not read";
     match_duration: Histogram = "hanabi_match_duration_seconds", Histogram, Seconds, "Time to hold one event against its profile, sampled";
     batch_duration: Histogram = "hanabi_batch_duration_seconds", Histogram, Seconds, "Time to decode and model one batch";
     alert_latency: Histogram = "hanabi_alert_latency_seconds", Histogram, Seconds, "Time from reading a line to publishing the alert it raised";

@@ -140,6 +140,12 @@ pub(crate) struct Detect {
     pub(crate) matcher: MatcherKind,
     /// From which similarity a token is a variation; 0 to 1.
     pub(crate) threshold: f64,
+    /// Where the model of the matcher `embedding` lies; empty where it is not used.
+    pub(crate) embedding_dir: PathBuf,
+    /// From which cosine a name is a variation for that matcher; 0.05 to 0.95.
+    pub(crate) embedding_threshold: f64,
+    /// Most siblings that its model compares with one token.
+    pub(crate) embedding_siblings: u32,
     /// What is dangerous whatever the profile says.
     pub(crate) danger_list: DangerList,
 }
@@ -151,6 +157,8 @@ pub(crate) enum MatcherKind {
     Structural,
     /// Byte by byte.
     Exact,
+    /// Structural, and by the meaning of words. Only in builds with the feature `embedding`.
+    Embedding,
 }
 
 /// Which danger list is used.

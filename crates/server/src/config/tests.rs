@@ -124,7 +124,7 @@ fn bounds_are_named() {
       learn.min_events = -1 (FILE) must be from 1 to 1000000000
       learn.novelty = 0.0 (FILE) must be above 0 and at most 0.5
       learn.max_time = "5s" (FILE) must be from 10s to 366d
-      detect.matcher = "fuzzy" (FILE) must be one of structural, exact
+      detect.matcher = "fuzzy" (FILE) must be one of structural, exact, embedding
       detect.threshold = 1.5 (FILE) must be from 0 to 1
       alerts.rule_min_priority = "loud" (FILE) must be one of Debug, Informational, Notice, Warning, Error, Critical, Alert, Emergency
     "#
@@ -160,4 +160,20 @@ fn variables_of_other_programs_only_warn() {
             "environment variable HANABI_LEARN_WARMPU is no key (did you mean HANABI_LEARN_WARMUP?)"
         ]
     );
+}
+
+#[test]
+fn the_matcher_embedding_needs_its_feature_and_a_model() {
+    let text = problems("[detect]\nmatcher = \"embedding\"\nembedding_threshold = 1.0");
+    assert!(text.contains("detect.embedding_threshold = 1.0 (FILE) must be from 0.05 to 0.95"));
+    let built = cfg!(feature = "embedding");
+    let expected = if built { "detect.embedding_dir = \"\" (default)" } else { "--features" };
+    assert!(text.contains(expected), "{text}");
+
+    let problem = |built, directory: &str| super::validate::embedding(built, directory.as_ref());
+    let (key, why) = problem(false, "/opt/model").unwrap();
+    assert_eq!(key, "detect.matcher");
+    assert!(why.contains("cargo build --release --features embedding"), "{why}");
+    assert_eq!(problem(true, "").unwrap().0, "detect.embedding_dir");
+    assert_eq!(problem(true, "/opt/model"), None);
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -153,14 +153,46 @@ fn detect(check: &mut Checker) -> Detect {
         "builtin" => DangerList::Builtin,
         path => DangerList::File(path.into()),
     };
-    Detect {
+    let detect = Detect {
         matcher: check.word(
             "detect.matcher",
-            &[("structural", MatcherKind::Structural), ("exact", MatcherKind::Exact)],
+            &[
+                ("structural", MatcherKind::Structural),
+                ("exact", MatcherKind::Exact),
+                ("embedding", MatcherKind::Embedding),
+            ],
         ),
         threshold: check.fraction("detect.threshold", 0.0..=1.0, "from 0 to 1"),
+        embedding_dir: check.text("detect.embedding_dir").into(),
+        embedding_threshold: check.fraction(
+            "detect.embedding_threshold",
+            0.05..=0.95,
+            "from 0.05 to 0.95",
+        ),
+        embedding_siblings: check.count("detect.embedding_siblings", 1..=128),
         danger_list,
+    };
+    if detect.matcher == MatcherKind::Embedding
+        && let Some((key, why)) = embedding(cfg!(feature = "embedding"), &detect.embedding_dir)
+    {
+        check.problem(key, why);
     }
+    detect
+}
+
+/// What keeps the matcher `embedding` from being used: the key at fault, and why.
+pub(super) fn embedding(built: bool, directory: &Path) -> Option<(&'static str, &'static str)> {
+    if !built {
+        return Some((
+            "detect.matcher",
+            "is not in this build of hanabi: build it with `cargo build --release --features \
+             embedding`, or choose \"structural\"",
+        ));
+    }
+    directory.as_os_str().is_empty().then_some((
+        "detect.embedding_dir",
+        "must name the directory of a model when detect.matcher is \"embedding\"",
+    ))
 }
 
 fn alerts(check: &mut Checker) -> Alerts {
