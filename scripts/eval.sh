@@ -24,6 +24,7 @@ judge() { # recording labels
     row "Hanabi" --baselines
     row "learning ends by itself" --self-ending
     row "without lines for the entry of calls, as Falco 0.42 prints" --without enters
+    row "without lexical generalisation" --without lexical
     row "without structural merges" --without structural
     row "without semantic matching" --without semantic
     row "without the danger list" --without danger

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Settings) -> Finding {
     let process = &case.event.process;
     let name = hanabi_profile::token::generalised(process.name);
-    let parent = behaviour::parent_token(process.parent);
+    let parent = behaviour::parent_token(process.parent, case.behaviour.lexical);
     let mut same_name: Vec<Expected> = Vec::new();
     let mut same_exe = false;
     let mut other_user: Option<Expected> = None;
@@ -61,7 +61,7 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
     let raw = if kind == Kind::NewUser { case.user } else { process.command_line };
     // What an interpreter is told to do is who it is: a backup and an intruder share a shell.
     let script = if arguments::is_interpreter(process.name) {
-        behaviour::start_arguments(case.event).join(" ")
+        behaviour::start_arguments(case.event, true).join(" ")
     } else {
         String::new()
     };

@@ -44,6 +44,7 @@ impl<'a> Case<'a> {
             name: self.program,
             executable: self.event.process.executable,
             user: self.user,
+            lexical: self.behaviour.lexical,
         }
     }
 
@@ -69,7 +70,7 @@ impl<'a> Case<'a> {
             &Words {
                 container: self.container,
                 process: &text::bounded(self.event.process.name, 40),
-                parent: if behaviour::parent_token(parent) == behaviour::RUNTIME {
+                parent: if behaviour::parent_token(parent, true) == behaviour::RUNTIME {
                     "the container runtime"
                 } else {
                     parent
@@ -121,8 +122,9 @@ fn mitre(kind: Kind, behaviour: &Behaviour<'_>) -> Vec<String> {
 
 /// The paths of a behaviour below its program.
 pub(crate) fn paths(case: &Case<'_>, out: &mut Vec<Steps>) {
+    let lexical = case.behaviour.lexical;
     let mut add = |fill: &dyn Fn(&mut Steps)| {
-        let mut steps = Steps::default();
+        let mut steps = Steps::new(lexical);
         fill(&mut steps);
         out.push(steps);
     };
@@ -151,9 +153,9 @@ pub(crate) fn paths(case: &Case<'_>, out: &mut Vec<Steps>) {
         }
         Object::Socket(family) => add(&|s| s.socket(family)),
         Object::Start => {
-            let parent = behaviour::parent_token(case.event.process.parent);
+            let parent = behaviour::parent_token(case.event.process.parent, lexical);
             add(&|s| s.single(NodeKind::Parent, &parent));
-            for argument in behaviour::start_arguments(case.event) {
+            for argument in behaviour::start_arguments(case.event, lexical) {
                 add(&|s| s.single(NodeKind::Argument, &argument));
             }
         }

@@ -143,7 +143,7 @@ impl Watch {
         if !processes::is_start(case.event) || !arguments::is_shell(process.name) {
             return false;
         }
-        let parent = behaviour::parent_token(process.parent);
+        let parent = behaviour::parent_token(process.parent, case.behaviour.lexical);
         if parent == behaviour::RUNTIME
             || arguments::is_shell(process.parent)
             || is_script(process.parent)
@@ -177,11 +177,11 @@ fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
         return Ledger::fingerprint(&finding.rule, process.executable, &object);
     }
     if hanabi_profile::is_installed(process.executable) {
-        let arguments = behaviour::start_arguments(case.event).join(" ");
+        let arguments = behaviour::start_arguments(case.event, true).join(" ");
         return Ledger::fingerprint(&finding.rule, process.executable, &arguments);
     }
     let name = hanabi_profile::token::generalised(process.name);
-    let parent = behaviour::parent_token(process.parent);
+    let parent = behaviour::parent_token(process.parent, true);
     let place = process.executable.split('/').nth(1).unwrap_or_default();
     Ledger::fingerprint(&finding.rule, &format!("{name} {parent}"), place)
 }

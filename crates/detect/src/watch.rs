@@ -228,7 +228,7 @@ impl Watch {
         self.profile.note_image(&instance.shown.image, event.time, window);
         let flow = if event.category == Category::Network { instance.flow(event) } else { None };
         let target = instance.target(event);
-        let behaviour = Behaviour::of(event, flow, target);
+        let behaviour = Behaviour::of(event, flow, target, &settings.limits);
         instance.follow(event);
         let mut digits = [0; text::DIGITS];
         let user = event.user.uid.map_or(event.user.name, |uid| text::decimal(uid, &mut digits));

@@ -57,8 +57,9 @@ pub fn is_shell(name: &str) -> bool {
 
 /// The generalised arguments of a command, one token each: `-o`, `<path:/tmp/page.<num>>`, `<url>` …
 ///
-/// An interpreter's inline script becomes one token `script:…` with its text generalised.
-pub fn tokens(program: &str, arguments: &str) -> Vec<String> {
+/// An interpreter's inline script becomes one token `script:…` with its text generalised. Where
+/// `lexical` is off, values stay as they are.
+pub fn tokens(program: &str, arguments: &str, lexical: bool) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let interpreter = is_interpreter(program);
     let mut rest = arguments.trim();
@@ -68,11 +69,11 @@ pub fn tokens(program: &str, arguments: &str) -> Vec<String> {
         if interpreter && matches!(word, "-c" | "-e" | "-ec" | "-lc" | "-ic" | "-xc" | "-r") {
             out.push(word.to_owned());
             if !rest.is_empty() {
-                out.push(script(rest));
+                out.push(script(rest, lexical));
             }
             return dedup(out);
         }
-        out.push(argument(word));
+        out.push(argument(word, lexical));
     }
     dedup(out)
 }
@@ -97,7 +98,7 @@ fn next_word(text: &str) -> (&str, &str) {
     }
 }
 
-fn script(text: &str) -> String {
+fn script(text: &str, lexical: bool) -> String {
     let mut out = String::from("script:");
     for word in text.split_whitespace() {
         if out.len() > MAX_SCRIPT {
@@ -106,45 +107,48 @@ fn script(text: &str) -> String {
         if out.len() > "script:".len() {
             out.push(' ');
         }
-        if word.contains('/') {
-            for (index, piece) in word.split('/').enumerate() {
-                if index > 0 {
-                    out.push('/');
-                }
-                token::generalise(piece, &mut out);
+        if !lexical {
+            out.push_str(&token::word(word, false));
+            continue;
+        }
+        for (index, piece) in word.split('/').enumerate() {
+            if index > 0 {
+                out.push('/');
             }
-        } else {
-            token::generalise(word, &mut out);
+            token::generalise(piece, &mut out);
         }
     }
     out
 }
 
 /// One argument by type.
-fn argument(word: &str) -> String {
+fn argument(word: &str, lexical: bool) -> String {
     if let Some(flag) = word.strip_prefix('-') {
-        return flag_token(word, flag);
+        return flag_token(word, flag, lexical);
     }
     if let Some((scheme, rest)) = word.split_once("://") {
         return url(scheme, rest);
     }
-    if word.starts_with('/') || word.starts_with("./") || word.starts_with("../") {
-        return path::generalised(word);
-    }
-    token::generalised(word)
+    argument_value(word, lexical)
 }
 
 /// `--name=value` keeps the name and the value's type; `-n5` keeps the letters.
-fn flag_token(word: &str, flag: &str) -> String {
+fn flag_token(word: &str, flag: &str, lexical: bool) -> String {
     match word.split_once('=') {
-        Some((name, value)) => format!("{name}={}", argument_value(value)),
-        None if flag.bytes().any(|b| b.is_ascii_digit()) => token::generalised(word),
+        // What a number means is said by the flag's name, and that is not cut off from it.
+        Some(_) if !word.contains('/') => token::word(word, lexical),
+        Some((name, value)) => format!("{name}={}", argument_value(value, lexical)),
+        None if flag.bytes().any(|b| b.is_ascii_digit()) => token::word(word, lexical),
         None => word.chars().take(token::MAX_WORD).collect(),
     }
 }
 
-fn argument_value(value: &str) -> String {
-    if value.starts_with('/') { path::generalised(value) } else { token::generalised(value) }
+fn argument_value(value: &str, lexical: bool) -> String {
+    if value.starts_with('/') || value.starts_with("./") || value.starts_with("../") {
+        path::joined(value, lexical)
+    } else {
+        token::word(value, lexical)
+    }
 }
 
 /// A URL by scheme and host; the path says which page, and pages are many.
@@ -173,25 +177,41 @@ mod tests {
             (
                 "gzip",
                 "-f /work/in/orders-20261122-091239.csv",
-                "-f|/work/in/orders-<date>-<num>.csv",
+                "-f|/work/in/orders-<date>-<time>.csv",
             ),
             (
                 "sh",
                 "-c curl -fs http://127.0.0.1/ -o /dev/null || exit 1",
-                "-c|script:curl -fs http://<num>.<num>.<num>.<num>/ -o /dev/null || exit <num>",
+                "-c|script:curl -fs http://<ip:loopback>/ -o /dev/null || exit <num>",
             ),
             ("postgres", "-D /var/lib/pgdata", "-D|/var/lib/pgdata"),
-            ("app", "--port=8080 --dir=/srv/x1", "--port=<num>|--dir=/srv/x<num>"),
+            ("app", "--port=8080 --dir=/srv/x1", "--port=<port>|--dir=/srv/x<num>"),
+            (
+                "app",
+                "--pid=77 --n1=5 10.0.0.9:5432",
+                "--pid=<pid>|--n<num>=<num>|<ip:private>:5432",
+            ),
             ("wc", "", ""),
         ] {
-            assert_eq!(tokens(program, arguments).join("|"), expected, "{program} {arguments}");
+            assert_eq!(
+                tokens(program, arguments, true).join("|"),
+                expected,
+                "{program} {arguments}"
+            );
         }
+    }
+
+    #[test]
+    fn values_stay_where_generalising_is_off() {
+        let line = "-n5 --port=8080 /tmp/page.22953 10.0.0.9";
+        assert_eq!(tokens("curl", line, false).join(" "), line);
+        assert_eq!(tokens("sh", "-c kill 77", false)[1], "script:kill 77");
     }
 
     #[test]
     fn a_million_arguments_stay_bounded() {
         let long = "x".repeat(100) + " ";
-        assert!(tokens("app", &long.repeat(10_000)).len() <= super::MAX_ARGUMENTS);
-        assert!(tokens("sh", &format!("-c {}", long.repeat(10_000)))[1].len() < 700);
+        assert!(tokens("app", &long.repeat(10_000), true).len() <= super::MAX_ARGUMENTS);
+        assert!(tokens("sh", &format!("-c {}", long.repeat(10_000)), true)[1].len() < 700);
     }
 }

@@ -74,12 +74,19 @@ pub struct Behaviour<'a> {
     pub follows: bool,
     /// The call failed.
     pub failed: bool,
+    /// Names are generalised; see [`crate::Limits::lexical`].
+    pub lexical: bool,
 }
 
 impl<'a> Behaviour<'a> {
     /// Reads an exit event. `flow` is what is known of the direction of its socket, `target` the
     /// address from a connect's enter line.
-    pub fn of(event: &Event<'a>, flow: Option<Flow>, target: Option<End>) -> Self {
+    pub fn of(
+        event: &Event<'a>,
+        flow: Option<Flow>,
+        target: Option<End>,
+        limits: &crate::Limits,
+    ) -> Self {
         let failed = event.result.is_some_and(|r| r < 0 && r != EINPROGRESS);
         let (access, object, follows) = match event.category {
             Category::File => file(event),
@@ -87,7 +94,16 @@ impl<'a> Behaviour<'a> {
             Category::Process => (Access::empty(), process(event, failed), false),
             Category::Unknown => (Access::empty(), Object::None, true),
         };
-        Self { category: event.category, call: event.call, access, object, follows, failed }
+        let lexical = limits.lexical;
+        Self {
+            category: event.category,
+            call: event.call,
+            access,
+            object,
+            follows,
+            failed,
+            lexical,
+        }
     }
 }
 
@@ -221,14 +237,26 @@ fn process<'a>(event: &Event<'a>, failed: bool) -> Object<'a> {
 }
 
 /// One path below a program: kinds and names, the names in one buffer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Steps {
     path: Vec<(NodeKind, u32, u32)>,
     text: String,
     spans: Vec<(u32, u32)>,
+    lexical: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self::new(true)
+    }
 }
 
 impl Steps {
+    /// Empty; names are generalised where `lexical` is on.
+    pub fn new(lexical: bool) -> Self {
+        Self { path: Vec::new(), text: String::new(), spans: Vec::new(), lexical }
+    }
+
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.path.clear();
@@ -261,7 +289,7 @@ impl Steps {
     /// The steps of a file path.
     pub fn file(&mut self, text: &str) {
         self.clear();
-        let count = path::segments(text, &mut self.spans, &mut self.text);
+        let count = path::segments(text, self.lexical, &mut self.spans, &mut self.text);
         if count == 0 {
             self.push(NodeKind::Directory, "/");
             return;
@@ -280,7 +308,11 @@ impl Steps {
         if flow != Flow::Listen {
             self.push(NodeKind::Class, class.token());
         }
-        self.push(NodeKind::Port, &peer::port_token(service.port));
+        if self.lexical {
+            self.push(NodeKind::Port, &peer::port_token(service.port));
+        } else {
+            self.push(NodeKind::Port, &service.port.to_string());
+        }
         if flow == Flow::Out {
             self.push(NodeKind::Peer, &peer.to_string());
         }
@@ -289,7 +321,7 @@ impl Steps {
     /// The steps of a unix socket.
     pub fn unix(&mut self, text: &str) {
         self.clear();
-        let name = path::generalised(text);
+        let name = path::joined(text, self.lexical);
         self.push(NodeKind::Unix, &name);
     }
 
@@ -309,12 +341,12 @@ impl Steps {
 /// The token of a process that only sets containers up: they come as a parent at random.
 pub const RUNTIME: &str = "<runtime>";
 
-/// The name of a parent as a token.
-pub fn parent_token(parent: &str) -> String {
+/// The name of a parent as a token, as it is where `lexical` is off.
+pub fn parent_token(parent: &str, lexical: bool) -> String {
     if parent.is_empty() || is_runtime(parent) {
         RUNTIME.to_owned()
     } else {
-        crate::token::generalised(parent)
+        crate::token::word(parent, lexical)
     }
 }
 
@@ -347,7 +379,7 @@ pub fn is_setup(event: &Event<'_>) -> bool {
         || (event.container.id != "host" && (name == "runc" || name.starts_with("containerd-shim")))
 }
 
-/// The tokens of a start's arguments.
-pub fn start_arguments(event: &Event<'_>) -> Vec<String> {
-    arguments::tokens(event.process.name, event.process.arguments)
+/// The tokens of a start's arguments, with their values where `lexical` is off.
+pub fn start_arguments(event: &Event<'_>, lexical: bool) -> Vec<String> {
+    arguments::tokens(event.process.name, event.process.arguments, lexical)
 }

@@ -14,6 +14,8 @@ pub struct ProgramKey<'a> {
     pub executable: &'a str,
     /// The user's id as text; the same program as another user is another program.
     pub user: &'a str,
+    /// Names are generalised; see [`crate::Limits::lexical`].
+    pub lexical: bool,
 }
 
 pub(crate) fn branch_index(category: Category) -> usize {
@@ -38,9 +40,15 @@ pub(crate) fn operation_name(category: Category, call: &str) -> String {
 
 pub(crate) fn program_name(key: &ProgramKey<'_>, out: &mut String) {
     out.clear();
-    crate::token::generalise(key.name, out);
-    out.push(SEPARATOR);
-    executable_token(key.executable, out);
+    if key.lexical {
+        crate::token::generalise(key.name, out);
+        out.push(SEPARATOR);
+        executable_token(key.executable, out);
+    } else {
+        out.push_str(key.name);
+        out.push(SEPARATOR);
+        out.push_str(&crate::token::word(key.executable, false));
+    }
     out.push(SEPARATOR);
     out.push_str(key.user);
 }

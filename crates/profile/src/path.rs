@@ -43,45 +43,56 @@ pub fn climbs_out(text: &str) -> bool {
     false
 }
 
-/// Calls `each` with every generalised segment of the path, `..` and `.` resolved.
+/// Appends every generalised segment of the path to `out` and its place to `spans`, `..` and `.`
+/// resolved; the segments as they are where `lexical` is off.
 ///
-/// A process id under `/proc` becomes `<pid>`, except 1, the container's own first process, whose
-/// environment and root are worth telling apart. Returns the number of segments.
-pub fn segments(text: &str, buffer: &mut Vec<(u32, u32)>, out: &mut String) -> usize {
-    buffer.clear();
+/// A process or thread id under `/proc` becomes `<pid>`, except 1, the container's own first
+/// process, whose environment and root are worth telling apart. Returns the number of segments.
+pub fn segments(text: &str, lexical: bool, spans: &mut Vec<(u32, u32)>, out: &mut String) -> usize {
+    spans.clear();
+    let base = out.len();
     for raw in text.split('/') {
         match raw {
             "" | "." => {}
             ".." => {
-                if let Some((start, _)) = buffer.pop() {
+                if let Some((start, _)) = spans.pop() {
                     out.truncate(start as usize);
                 }
             }
-            _ if buffer.len() < MAX_DEPTH => {
+            _ if spans.len() < MAX_DEPTH => {
                 let start = out.len() as u32;
-                segment(raw, buffer.len(), text, out);
-                buffer.push((start, out.len() as u32));
+                if !lexical {
+                    out.push_str(&token::word(raw, false));
+                } else if is_process(raw, spans.len(), out.get(base..).unwrap_or_default()) {
+                    out.push_str(if raw == "1" { "1" } else { "<pid>" });
+                } else {
+                    token::generalise(raw, out);
+                }
+                spans.push((start, out.len() as u32));
             }
             _ => {}
         }
     }
-    buffer.len()
+    spans.len()
 }
 
-fn segment(raw: &str, index: usize, path: &str, out: &mut String) {
-    let in_proc = path.starts_with("/proc/");
-    if in_proc && index == 1 && raw.bytes().all(|b| b.is_ascii_digit()) {
-        out.push_str(if raw == "1" { "1" } else { "<pid>" });
-    } else {
-        token::generalise(raw, out);
-    }
+/// `/proc/N` and `/proc/…/task/N`. `before` is what stands before it, without slashes.
+fn is_process(raw: &str, index: usize, before: &str) -> bool {
+    let place = (index == 1 && before == "proc")
+        || (index == 3 && before.starts_with("proc") && before.ends_with("task"));
+    place && raw.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The generalised path as one string.
 pub fn generalised(text: &str) -> String {
+    joined(text, true)
+}
+
+/// The path as one string, its segments generalised or, where `lexical` is off, as they are.
+pub fn joined(text: &str, lexical: bool) -> String {
     let mut out = String::new();
     let mut spans = Vec::new();
-    segments(text, &mut spans, &mut out);
+    segments(text, lexical, &mut spans, &mut out);
     let mut path = String::with_capacity(out.len() + spans.len());
     for (start, end) in spans {
         path.push('/');
@@ -99,6 +110,8 @@ mod tests {
         for (path, expected) in [
             ("/proc/4711/stat", "/proc/<pid>/stat"),
             ("/proc/1/environ", "/proc/1/environ"),
+            ("/proc/self/task/4712/comm", "/proc/self/task/<pid>/comm"),
+            ("/var/log/2026-11-22/app.1.log", "/var/log/<date>/app.<num>.log"),
             ("/data/../etc/passwd", "/etc/passwd"),
             ("/a/./b//c", "/a/b/c"),
             ("/", "/"),

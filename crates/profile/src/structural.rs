@@ -25,6 +25,8 @@ pub struct Limits {
     pub peers: u32,
     /// Switches merging off, for measurement.
     pub merge: bool,
+    /// Switches lexical generalisation off, for measurement: names keep their numbers.
+    pub lexical: bool,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             ports: 24,
             peers: 16,
             merge: true,
+            lexical: true,
         }
     }
 }

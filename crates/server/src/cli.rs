@@ -217,6 +217,8 @@ pub(crate) struct EvalArgs {
 /// What detection is made of and `eval` can leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ingredient {
+    /// Replacing numbers, hashes, dates and their like in names.
+    Lexical,
     /// Merging siblings of one shape.
     Structural,
     /// Accepting what is near to something learned.

@@ -175,6 +175,7 @@ pub(crate) fn eval(args: &EvalArgs, config: &Config) -> anyhow::Result<()> {
 /// Measures what an ingredient is worth by leaving it out.
 fn switch_off(ingredient: Ingredient, settings: &mut Settings) {
     match ingredient {
+        Ingredient::Lexical => settings.limits.lexical = false,
         Ingredient::Structural => settings.limits.merge = false,
         Ingredient::Semantic => settings.matcher = Box::new(Exact),
         Ingredient::Danger => settings.danger = DangerList::background_only(),
