@@ -22,6 +22,12 @@ say ""
 say "decoding alone, one core"
 cargo run --release --locked --quiet -p hanabi-event --example decode_bench -- "$work/recording.jsonl" 200
 say ""
+say "the behaviour tree, one core"
+cargo bench --locked --quiet -p hanabi-profile --bench tree
+say ""
+say "a token that is new, one core"
+cargo bench --locked --quiet -p hanabi-detect --bench matcher
+say ""
 say "replay beside a bare JSON parse, all cores"
 cat "$work/recording.jsonl" >/dev/null
 cargo bench --locked --quiet -p hanabi-server --bench replay -- "$work/recording.jsonl"

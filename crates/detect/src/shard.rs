@@ -338,12 +338,7 @@ impl Shard {
 
     /// Puts a stored shard together again.
     pub fn restore(watches: Vec<Watch>, rest: ShardRest) -> Self {
-        let mut shard =
-            Self { watches, held: rest.held.into(), counts: rest.counts, ..Self::default() };
-        for watch in &mut shard.watches {
-            watch.restore();
-        }
-        shard
+        Self { watches, held: rest.held.into(), counts: rest.counts, ..Self::default() }
     }
 }
 

@@ -114,11 +114,6 @@ impl Watch {
         }
     }
 
-    /// Rebuilds what is not stored. To be called after deserialising.
-    pub fn restore(&mut self) {
-        self.profile.restore();
-    }
-
     /// Takes one line in, after [`Watch::advance`] to its time. `held` lines come back through
     /// [`Watch::release`].
     pub fn observe(&mut self, event: &Event<'_>, settings: &Settings) -> Verdict {
@@ -226,6 +221,7 @@ impl Watch {
     fn model(&mut self, instance: &mut Instance, event: &Event<'_>, settings: &Settings) {
         let window = settings.revision_window;
         self.profile.note_image(&instance.shown.image, event.time, window);
+        self.profile.learned_at(&instance.shown.host);
         let flow = if event.category == Category::Network { instance.flow(event) } else { None };
         let target = instance.target(event);
         let behaviour = Behaviour::of(event, flow, target, &settings.limits);

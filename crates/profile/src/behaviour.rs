@@ -6,9 +6,10 @@ use hanabi_event::{Category, Event, FdKind};
 
 use crate::{
     access::{self, Access},
-    arguments, path,
+    arguments,
+    node::NodeKind,
+    path,
     peer::{self, AddressClass, End},
-    tree::NodeKind,
 };
 
 /// Which way a socket's bytes were asked for.

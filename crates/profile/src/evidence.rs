@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use hanabi_event::{EventTime, SECOND};
 
 use crate::{
-    profile::ProgramInfo,
-    tree::{Incidences, NodeId, NodeKind, Tree},
+    node::{Node, NodeId, NodeKind},
+    program::ProgramInfo,
+    tree::{Incidences, Tree},
 };
 
 /// The evidence of each branch: its counters, and the activities that hold something seen once.
@@ -44,7 +45,8 @@ fn singletons(
     }
 }
 
-fn branch_of(tree: &Tree, node: &crate::tree::Node) -> usize {
+/// The index of the branch that a node belongs to.
+pub(crate) fn branch_of(tree: &Tree, node: &Node) -> usize {
     match node.kind {
         NodeKind::Directory | NodeKind::File => 2,
         NodeKind::Direction

@@ -26,16 +26,33 @@ pub(crate) fn branch_index(category: Category) -> usize {
     }
 }
 
-pub(crate) fn operation_name(category: Category, call: &str) -> String {
-    let mut name = String::with_capacity(call.len() + 2);
-    name.push(match category {
-        Category::Process | Category::Unknown => 'p',
-        Category::Network => 'n',
-        Category::File => 'f',
-    });
-    name.push(':');
-    name.push_str(call.get(..call.len().min(40)).unwrap_or_default());
-    name
+/// Longer names of calls are no calls.
+const CALL: usize = 40;
+
+/// The name of a call's node, in a buffer of its own: it is asked for with every event.
+pub(crate) struct OperationName {
+    bytes: [u8; CALL + 2],
+    length: usize,
+}
+
+impl OperationName {
+    pub(crate) fn new(category: Category, call: &str) -> Self {
+        let call = call.get(..call.len().min(CALL)).unwrap_or_default().as_bytes();
+        let mut bytes = [0; CALL + 2];
+        bytes[0] = match category {
+            Category::Process | Category::Unknown => b'p',
+            Category::Network => b'n',
+            Category::File => b'f',
+        };
+        bytes[1] = b':';
+        bytes[2..2 + call.len()].copy_from_slice(call);
+        Self { bytes, length: 2 + call.len() }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        let text = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
 }
 
 pub(crate) fn program_name(key: &ProgramKey<'_>, out: &mut String) {
@@ -68,5 +85,19 @@ pub(crate) fn executable_token(executable: &str, out: &mut String) {
         out.push_str(&crate::path::generalised(executable));
     } else {
         crate::token::generalise(executable, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hanabi_event::Category;
+
+    use super::OperationName;
+
+    #[test]
+    fn calls_have_names_by_branch() {
+        assert_eq!(OperationName::new(Category::File, "openat").as_str(), "f:openat");
+        assert_eq!(OperationName::new(Category::Network, &"x".repeat(99)).as_str().len(), 42);
+        assert_eq!(OperationName::new(Category::Unknown, "").as_str(), "p:");
     }
 }

@@ -81,6 +81,11 @@ impl LearningState {
         }
     }
 
+    /// False for a stored state that was not made by learning.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.growth.len() == 60 && self.growth.iter().all(|nodes| *nodes < 1 << 24)
+    }
+
     /// Since when activities count as evidence.
     pub(crate) fn steady_from(&self) -> EventTime {
         self.steady_from

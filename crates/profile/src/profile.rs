@@ -10,38 +10,16 @@ use crate::{
     access::Access,
     behaviour::Steps,
     evidence::evidence,
-    key::{ProgramKey, SEPARATOR, branch_index, operation_name, program_name},
+    key::{OperationName, ProgramKey, SEPARATOR, branch_index, program_name},
     learning::{LearnRules, LearningState},
+    limits::Limits,
     names::NameId,
+    node::{Flags, NodeId, NodeKind, Origin},
     phase::{Phase, ProfileSummary},
+    program::ProgramInfo,
     revision::RevisionDiff,
-    structural::Limits,
-    tree::{NodeId, NodeKind, Origin, REST, Tree},
+    tree::{REST, Tree},
 };
-
-/// What is known of a program beside its tree.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct ProgramInfo {
-    /// Its generalised name.
-    pub name: String,
-    /// Its generalised executable.
-    pub executable: String,
-    /// Its user.
-    pub user: String,
-    /// First event.
-    pub first: EventTime,
-    /// Last event.
-    pub last: EventTime,
-    /// Seconds in which it was active.
-    pub slots: u32,
-    last_slot: u32,
-    /// The last second of activity in each branch.
-    branch_slots: [u32; 3],
-    /// How often it was started.
-    pub starts: u64,
-    /// When its part of the tree last grew.
-    pub last_growth: EventTime,
-}
 
 /// Where a path stopped fitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +37,11 @@ pub enum Found {
 
 /// The learned behaviour of one identity.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Profile {
+    /// The version of its stored form.
+    #[serde(default = "crate::stored::first_version")]
+    pub(crate) version: u32,
     /// Whose.
     pub identity: String,
     /// Where it is in its life.
@@ -82,8 +64,11 @@ pub struct Profile {
     /// The tree.
     pub tree: Tree,
     pub(crate) learning: LearningState,
+    /// What other origins have counted.
+    #[serde(default)]
+    pub(crate) foreign: Vec<crate::merge::Totals>,
     #[serde(skip)]
-    programs: HashMap<String, NodeId>,
+    pub(crate) programs: HashMap<String, NodeId>,
     pub(crate) info: std::collections::BTreeMap<NodeId, ProgramInfo>,
     /// Parents with more children than fit, to be looked at when the window ends.
     pub(crate) crowded: Vec<NodeId>,
@@ -99,6 +84,7 @@ impl Profile {
     /// An empty profile whose first event is at `now` and whose warm-up lasts `warmup`.
     pub fn new(identity: &str, now: EventTime, warmup: EventTime) -> Self {
         Self {
+            version: crate::stored::PROFILE_VERSION,
             identity: identity.to_owned(),
             phase: Phase::Warmup,
             first_seen: now,
@@ -110,6 +96,7 @@ impl Profile {
             diffs: Vec::new(),
             tree: Tree::default(),
             learning: LearningState::new(now, warmup),
+            foreign: Vec::new(),
             programs: HashMap::new(),
             info: std::collections::BTreeMap::new(),
             crowded: Vec::new(),
@@ -117,14 +104,6 @@ impl Profile {
             hasher: foldhash::fast::RandomState::default(),
             scratch: String::new(),
         }
-    }
-
-    /// Rebuilds what is not stored. To be called after deserialising.
-    pub fn restore(&mut self) {
-        self.tree.reindex();
-        let programs: Vec<NodeId> = self.info.keys().copied().collect();
-        self.programs =
-            programs.into_iter().map(|id| (self.tree.name(id).to_owned(), id)).collect();
     }
 
     /// A program that is known. One hash.
@@ -144,13 +123,16 @@ impl Profile {
             return (known, false);
         }
         let name = self.scratch.clone();
-        let id = if self.is_full(limits) {
+        self.make_room(limits, None);
+        let full = self.is_full(limits);
+        let id = if full {
             self.tree.folded += 1;
             self.rest(Tree::ROOT, NodeKind::Program)
         } else {
             let name_id = self.tree.names.intern(&name);
             self.tree.insert(Tree::ROOT, NodeKind::Program, name_id)
         };
+        let name = if full { format!("{REST}{SEPARATOR}{SEPARATOR}") } else { name };
         let mut parts = name.split(SEPARATOR).map(str::to_owned);
         let mut part = || parts.next().unwrap_or_default();
         self.info.entry(id).or_insert_with(|| ProgramInfo {
@@ -162,7 +144,7 @@ impl Profile {
             last_growth: now,
             ..ProgramInfo::default()
         });
-        if self.programs.len() < limits.max_nodes {
+        if !full {
             self.programs.insert(name, id);
         }
         self.learning.grew(now);
@@ -170,24 +152,14 @@ impl Profile {
     }
 
     fn rest(&mut self, parent: NodeId, kind: NodeKind) -> NodeId {
-        let (id, new) = self.tree.child_or_insert(parent, kind, REST);
-        if new {
-            self.tree.node_mut(id).origin = Origin::Rest;
-            self.tree.node_mut(parent).has_patterns = true;
-        }
-        id
-    }
-
-    /// The last twentieth of the nodes is kept for calls and for what stands for the rest.
-    fn is_full(&self, limits: &Limits) -> bool {
-        self.tree.len() + limits.max_nodes / 20 >= limits.max_nodes
+        self.tree.pattern(parent, kind, REST, Origin::Rest)
     }
 
     /// Where a tree without any room counts a path: the nearest rest on the way up.
     fn nearest_rest(&mut self, from: NodeId, kind: NodeKind) -> NodeId {
         let mut at = from;
         loop {
-            let mut kinds = std::iter::once(kind).chain(other_kind(kind));
+            let mut kinds = std::iter::once(kind).chain(kind.other());
             if let Some(rest) = kinds.find_map(|k| self.tree.child(at, k, REST)) {
                 return rest;
             }
@@ -199,50 +171,25 @@ impl Profile {
         }
     }
 
-    /// What is known of a program.
-    pub fn info(&self, program: NodeId) -> Option<&ProgramInfo> {
-        self.info.get(&program)
-    }
-
-    /// The same, to be changed.
-    pub fn info_mut(&mut self, program: NodeId) -> Option<&mut ProgramInfo> {
-        self.info.get_mut(&program)
-    }
-
-    /// The busiest program of an executable and user, whatever its name. Linear in the programs.
-    pub fn program_by_executable(&self, executable: &str, user: &str) -> Option<NodeId> {
-        self.info
-            .iter()
-            .filter(|(_, info)| info.executable == executable && info.user == user)
-            .max_by_key(|(id, info)| (info.slots, std::cmp::Reverse(**id)))
-            .map(|(id, _)| *id)
-    }
-
-    /// All programs, in order of their first appearance.
-    pub fn programs(&self) -> impl Iterator<Item = (NodeId, &ProgramInfo)> {
-        self.info.iter().map(|(id, info)| (*id, info))
-    }
-
     /// Walks a path below a program. One hash step a level, no allocation.
+    ///
+    /// What stands for the rest of a family fits only in a profile that detects: one that learns
+    /// takes in by itself what it still has room for.
     pub fn find(&self, program: NodeId, steps: &Steps) -> Found {
+        let rest = self.phase.detects();
         let mut at = program;
         for (index, (kind, name)) in steps.iter().enumerate() {
-            match self.tree.child_or_pattern(at, kind, name) {
+            let other = || kind.other().and_then(|k| self.tree.child_or_pattern(at, k, name, rest));
+            match self.tree.child_or_pattern(at, kind, name, rest).or_else(other) {
                 Some(next) => at = next,
-                // A file can be used as a directory and the other way round.
-                None => {
-                    match other_kind(kind).and_then(|k| self.tree.child_or_pattern(at, k, name)) {
-                        Some(next) => at = next,
-                        None => return Found::Missing { parent: at, step: index },
-                    }
-                }
+                None => return Found::Missing { parent: at, step: index },
             }
         }
         Found::Known(at)
     }
 
-    /// Puts a path in below a program and counts the event; returns the leaf and how many nodes are
-    /// new.
+    /// Puts a path in below a program; returns the leaf and how many nodes are new. A full tree is
+    /// made coarser first, which leaves the ids of what is not folded as they are.
     pub fn learn(
         &mut self,
         program: NodeId,
@@ -250,16 +197,17 @@ impl Profile {
         limits: &Limits,
         now: EventTime,
     ) -> (NodeId, u32) {
+        self.make_room(limits, Some(program));
         let mut at = program;
         let mut grown = 0;
         for (kind, name) in steps.iter() {
             let kind = match self.tree.child(at, kind, name) {
-                None => other_kind(kind)
-                    .filter(|k| self.tree.child(at, *k, name).is_some())
-                    .unwrap_or(kind),
+                None => {
+                    kind.other().filter(|k| self.tree.child(at, *k, name).is_some()).unwrap_or(kind)
+                }
                 Some(_) => kind,
             };
-            if self.is_full(limits) && self.tree.child_or_pattern(at, kind, name).is_none() {
+            if self.is_full(limits) && self.tree.child_or_pattern(at, kind, name, false).is_none() {
                 self.tree.folded += 1;
                 // A program can need a rest of its own for files and one for directories.
                 let room = self.tree.len() + 2 * self.info.len() < limits.max_nodes;
@@ -269,9 +217,7 @@ impl Profile {
             let (next, new) = self.tree.child_or_insert(at, kind, name);
             if new {
                 grown += 1;
-                if self.tree.node(at).width > limits.width(kind) && !self.crowded.contains(&at) {
-                    self.crowded.push(at);
-                }
+                self.note_width(at, kind, limits);
             }
             at = next;
         }
@@ -282,6 +228,14 @@ impl Profile {
             }
         }
         (at, grown)
+    }
+
+    fn note_width(&mut self, parent: NodeId, kind: NodeKind, limits: &Limits) {
+        let node = self.tree.node_mut(parent);
+        if node.width > limits.least(kind) && !node.is(Flags::CROWDED) {
+            node.flags |= Flags::CROWDED;
+            self.crowded.push(parent);
+        }
     }
 
     /// Counts an event at its leaf and at its program's call. `leaf` is `None` for events without
@@ -354,13 +308,13 @@ impl Profile {
     }
 
     fn find_operation(&self, program: NodeId, category: Category, call: &str) -> Option<NodeId> {
-        let name = self.tree.names.find(&operation_name(category, call))?;
+        let name = self.tree.names.find(OperationName::new(category, call).as_str())?;
         self.tree.child_by_id(program, NodeKind::Operation, name)
     }
 
     fn operation(&mut self, program: NodeId, category: Category, call: &str) -> NodeId {
-        let name = operation_name(category, call);
-        self.tree.child_or_insert(program, NodeKind::Operation, &name).0
+        let name = OperationName::new(category, call);
+        self.tree.child_or_insert(program, NodeKind::Operation, name.as_str()).0
     }
 
     /// A key for [`Profile::recall`]: everything that decides where an event ends.
@@ -402,9 +356,11 @@ impl Profile {
                 if (end / SECOND).is_multiple_of(MERGE_EVERY) {
                     self.merge_crowded(limits);
                 }
+                self.make_room_early(limits);
                 self.phase = self.phase_at(end, rules);
                 if self.phase.detects() {
                     self.merge_crowded(limits);
+                    self.compact();
                 }
             }
             self.end_revisions(end, limits);
@@ -433,6 +389,7 @@ impl Profile {
             .into_iter()
             .filter_map(|(id, info)| Some((moved(id)?, info)))
             .collect();
+        self.crowded = std::mem::take(&mut self.crowded).into_iter().filter_map(&moved).collect();
         self.forget();
     }
 
@@ -477,12 +434,4 @@ pub struct Hit<'a> {
     pub time: EventTime,
     /// How many, where a sensor has counted.
     pub count: u64,
-}
-
-fn other_kind(kind: NodeKind) -> Option<NodeKind> {
-    match kind {
-        NodeKind::File => Some(NodeKind::Directory),
-        NodeKind::Directory => Some(NodeKind::File),
-        _ => None,
-    }
 }

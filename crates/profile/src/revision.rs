@@ -7,7 +7,7 @@
 use hanabi_event::EventTime;
 use serde::{Deserialize, Serialize};
 
-use crate::{phase::Phase, profile::Profile, structural::Limits};
+use crate::{limits::Limits, phase::Phase, profile::Profile};
 
 /// Images remembered by name; the oldest go first.
 pub const MAX_REVISIONS: usize = 50;
@@ -54,7 +54,7 @@ impl Profile {
     /// detects begins a revision of `window` ns, during which the phase is `relearning`; a frozen
     /// profile takes the name and nothing else. Returns true when a revision has begun.
     pub fn note_image(&mut self, image: &str, now: EventTime, window: EventTime) -> bool {
-        if image.is_empty() || self.revisions.last().is_some_and(|last| last == image) {
+        if !self.tree.revisions.enter(image) {
             return false;
         }
         // An image that was here before brings nothing that the tree has not seen.

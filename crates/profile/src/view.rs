@@ -7,8 +7,9 @@ use crate::{
     access::Access,
     key::branch_index,
     names::NameId,
-    profile::{Profile, ProgramInfo},
-    tree::{Node, NodeId, NodeKind, Origin},
+    node::{Node, NodeId, NodeKind, Origin},
+    profile::Profile,
+    program::ProgramInfo,
     tree_node::TreeNode,
 };
 
@@ -46,6 +47,14 @@ impl Profile {
         metadata.insert("phase".into(), self.phase.as_str().into());
         metadata.insert("nodes".into(), self.tree.len().into());
         metadata.insert("folded".into(), self.tree.folded.into());
+        if self.tree.coarsenings > 0 {
+            metadata.insert("coarsened".into(), self.tree.coarsenings.into());
+        }
+        if self.tree.origins.names.len() > 1 {
+            let mut names = self.tree.origins.names.clone();
+            names.sort();
+            metadata.insert("origins".into(), json!(names));
+        }
         metadata.insert("revisions".into(), json!(self.revisions));
         metadata.insert("first_seen".into(), format_time(self.first_seen).into());
         metadata.insert("last_seen".into(), format_time(self.last_seen).into());
@@ -80,8 +89,8 @@ impl Profile {
     ) {
         trail.push(id);
         let data = self.tree.node(id);
-        for (call, count) in &data.calls {
-            let mut at = self.process_node(root, *call, info);
+        for (call, count) in self.tree.calls.list(data.first_call) {
+            let mut at = self.process_node(root, call, info);
             for step in trail.iter() {
                 let step_node = self.tree.node(*step);
                 let name = self.tree.name(*step);
@@ -92,7 +101,7 @@ impl Profile {
                 seen(&mut child.metadata, data.first, data.last);
                 at = child;
             }
-            self.leaf_metadata(at, data);
+            self.leaf_metadata(at, id, data);
         }
         for child in self.tree.children(id) {
             self.view_leafs(root, info, child, trail);
@@ -100,22 +109,29 @@ impl Profile {
         trail.pop();
     }
 
-    fn leaf_metadata(&self, at: &mut TreeNode, data: &Node) {
+    fn leaf_metadata(&self, at: &mut TreeNode, id: NodeId, data: &Node) {
         if data.access != Access::empty() {
             at.metadata.insert("access".into(), json!(data.access.words()));
         }
         at.metadata.insert("seconds".into(), data.slots.into());
         at.metadata.insert("origin".into(), json!(data.origin));
-        if !data.examples.is_empty() {
-            let examples: Vec<&str> =
-                data.examples.iter().map(|e| self.tree.names.get(*e)).collect();
-            at.metadata.insert("examples".into(), json!(examples));
-        }
-        if data.origin != Origin::Learned || at.name.contains('<') {
-            let types: Vec<&str> = token_types(&at.name);
-            if !types.is_empty() {
-                at.metadata.insert("token_types".into(), json!(types));
+        if let Some(merge) = self.tree.merges.get(&id) {
+            at.metadata.insert("support".into(), merge.support.into());
+            let examples = self.tree.examples(merge);
+            if !examples.is_empty() {
+                at.metadata.insert("examples".into(), json!(examples));
             }
+        }
+        if data.origin == Origin::Rest {
+            at.metadata.insert("coarsened".into(), true.into());
+        }
+        if self.tree.revisions.differ() {
+            let images: Vec<&str> = self.tree.revisions.images(data.revisions).collect();
+            at.metadata.insert("revisions".into(), json!(images));
+        }
+        let types: Vec<&str> = token_types(&at.name);
+        if !types.is_empty() {
+            at.metadata.insert("token_types".into(), json!(types));
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn settings_with(config: &Config, metrics: &Metrics) -> anyhow::Resul
             max_nodes: config.profile().max_nodes as usize,
             files: config.profile().files_per_directory,
             arguments: config.profile().arguments_per_process,
+            paths: config.profile().limits.clone(),
             ..Limits::default()
         },
         matcher: matchers::matcher(detect, metrics)?,

@@ -1,6 +1,6 @@
 //! Profiles in a directory: what one recording taught, for another to begin with.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use hanabi_detect::{Router, SHARDS, Shard, Watch};
@@ -38,7 +38,8 @@ fn file_name(identity: &str) -> String {
         .collect()
 }
 
-/// Reads the profiles of a directory into an engine's first state. Their alerts stay behind.
+/// Reads the profiles of a directory into an engine's first state. Their alerts stay behind. An
+/// identity that is there more than once, learned in several places, is merged.
 pub(crate) fn read(directory: &Path, router: &mut Router) -> anyhow::Result<Vec<Shard>> {
     let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::default()).collect();
     let entries = std::fs::read_dir(directory)
@@ -46,16 +47,69 @@ pub(crate) fn read(directory: &Path, router: &mut Router) -> anyhow::Result<Vec<
     let mut paths: Vec<_> =
         entries.collect::<Result<Vec<_>, _>>()?.iter().map(std::fs::DirEntry::path).collect();
     paths.sort();
+    let mut watches = BTreeMap::<String, Watch>::new();
     for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == ENDING)) {
         let bytes =
             std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let mut watch: Watch = unpack(&bytes)
+        let watch: Watch = unpack(&bytes)
             .with_context(|| format!("{} is not a stored profile", path.display()))?;
-        watch.restore();
-        let index = router.adopt(&watch.profile.identity);
+        match watches.get_mut(&watch.profile.identity) {
+            Some(known) => join(known, watch),
+            None => _ = watches.insert(watch.profile.identity.clone(), watch),
+        }
+    }
+    for (identity, watch) in watches {
+        let index = router.adopt(&identity);
         if let Some(shard) = shards.get_mut(index) {
             shard.adopt(watch);
         }
     }
     Ok(shards)
+}
+
+/// What two places know of one identity. What waits for a person in one of them waits here, too.
+fn join(known: &mut Watch, other: Watch) {
+    known.profile = known.profile.merge(&other.profile);
+    for (fingerprint, item) in other.quarantine {
+        let kept = known.quarantine.entry(fingerprint).or_insert_with(|| item.clone());
+        kept.slots = kept.slots.max(item.slots);
+        kept.last_slot = kept.last_slot.max(item.last_slot);
+        kept.accepted &= item.accepted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hanabi_detect::{Router, Settings, Watch};
+
+    use super::{read, write};
+
+    fn learned(origin: &str) -> Watch {
+        let mut watch = Watch::new("shop:web", 1, &Settings::default());
+        watch.profile.learned_at(origin);
+        watch.profile.events = 5;
+        watch
+    }
+
+    #[test]
+    fn an_identity_that_is_there_twice_is_merged() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), [learned("a")].iter()).unwrap();
+        let first = directory.path().join("shop_web.profile");
+        std::fs::rename(&first, directory.path().join("copy.profile")).unwrap();
+        write(directory.path(), [learned("b")].iter()).unwrap();
+        let mut router = Router::new(false);
+        let shards = read(directory.path(), &mut router).unwrap();
+        let watches: Vec<&Watch> = shards.iter().flat_map(|s| s.watches()).collect();
+        assert_eq!(watches.len(), 1);
+        assert_eq!(watches[0].profile.events, 10, "each place has counted five");
+    }
+
+    #[test]
+    fn a_file_that_is_no_profile_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("x.profile"), b"\x01nothing").unwrap();
+        let error = read(directory.path(), &mut Router::new(false)).unwrap_err();
+        assert!(error.to_string().ends_with("x.profile is not a stored profile"), "{error}");
+    }
 }

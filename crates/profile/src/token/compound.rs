@@ -10,7 +10,9 @@ use crate::peer::{self, AddressClass};
 pub(super) fn compound(word: &str, at: usize, out: &mut String) -> Option<usize> {
     let bytes = word.as_bytes();
     let before = bytes.get(..at)?;
-    if before.last().is_some_and(u8::is_ascii_alphanumeric) || address_before(before) {
+    // Beside a token there is only what is left of a run; an arrow is no token.
+    let beside = matches!(before, [.., b'a'..=b'z' | b'0'..=b'9', b'>']);
+    if beside || before.last().is_some_and(u8::is_ascii_alphanumeric) || address_before(before) {
         return None;
     }
     let text = bytes.get(at..)?;

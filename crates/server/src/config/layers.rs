@@ -188,6 +188,7 @@ fn typed(text: &str, default: &Value) -> Result<Value, String> {
         }
         Value::Float(_) => text.parse().map(Value::Float).map_err(|_| expects("a number")),
         Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| expects("true or false")),
+        Value::Table(_) => pairs(text),
         Value::Array(_) => Ok(Value::Array(
             text.split(',')
                 .map(str::trim)
@@ -197,6 +198,20 @@ fn typed(text: &str, default: &Value) -> Result<Value, String> {
         )),
         _ => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// `/var/lib=16, /srv=200` as a table of whole numbers.
+fn pairs(text: &str) -> Result<Value, String> {
+    let pair = |item: &str| {
+        let (key, number) = item.rsplit_once('=')?;
+        Some((key.trim().to_owned(), Value::Integer(number.trim().parse().ok()?)))
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(|item| pair(item).ok_or_else(|| "must be pairs such as /var/lib=16".to_owned()))
+        .collect::<Result<Table, String>>()
+        .map(Value::Table)
 }
 
 /// A file's value if it has the default's type; a whole number will do for a fraction.
@@ -210,6 +225,9 @@ fn adapt(value: Value, default: &Value) -> Result<Value, (Value, String)> {
                 Err((value, "must be a list of strings".into()))
             }
         }
+        (Value::Table(items), Value::Table(_)) if !items.values().all(Value::is_integer) => {
+            Err((value, "must be a table of whole numbers".into()))
+        }
         _ if value.same_type(default) => Ok(value),
         _ => {
             let why = match default {
@@ -217,6 +235,7 @@ fn adapt(value: Value, default: &Value) -> Result<Value, (Value, String)> {
                 Value::Integer(_) => "must be a whole number".into(),
                 Value::Float(_) => "must be a number".into(),
                 Value::Boolean(_) => "must be true or false".into(),
+                Value::Table(_) => "must be a table of whole numbers".into(),
                 _ => "must be a list of strings".into(),
             };
             Err((value, why))

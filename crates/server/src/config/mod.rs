@@ -131,6 +131,8 @@ pub(crate) struct Profile {
     pub(crate) files_per_directory: u32,
     /// Arguments of a process that are kept apart.
     pub(crate) arguments_per_process: u32,
+    /// Files, and directories, that are kept apart below a path.
+    pub(crate) limits: Vec<(String, u32)>,
 }
 
 /// `[detect]`.

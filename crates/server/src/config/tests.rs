@@ -77,6 +77,26 @@ fn later_layers_win() {
 }
 
 #[test]
+fn limits_are_a_table_of_paths() {
+    let limits = |config: &Config| config.profile().limits.clone();
+    let expected = [("/srv/www".to_owned(), 200), ("/var/lib".to_owned(), 16)];
+    let file = "[profile.limits]\n\"/var/lib\" = 16\n\"/srv/www\" = 200";
+    assert_eq!(limits(&load(file, &[], &[]).unwrap()), expected);
+    let inline = "[profile]\nlimits = { \"/var/lib\" = 16, \"/srv/www\" = 200 }";
+    assert_eq!(limits(&load(inline, &[], &[]).unwrap()), expected);
+    let set = [("profile.limits", "/var/lib=16, /srv/www=200")];
+    assert_eq!(limits(&load("", &[], &set).unwrap()), expected);
+    insta::assert_snapshot!(
+        problems("[profile.limits]\n\"var/lib\" = 16\n\"/srv\" = 1\n"),
+        @""
+    );
+    insta::assert_snapshot!(problems("[profile]\nlimits = { \"/srv\" = \"many\" }"), @"");
+    insta::assert_snapshot!(
+        load("", &[], &[("profile.limits", "/srv")]).unwrap_err(), @""
+    );
+}
+
+#[test]
 fn unknown_keys_are_refused_by_name() {
     insta::assert_snapshot!(
         problems("listen = \"127.0.0.1:1\"\n[learn]\nwarmpu = \"1s\"\nsecrets = 1\n[lern]\nwarmup = \"1s\""),

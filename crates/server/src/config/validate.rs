@@ -45,6 +45,7 @@ pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
             max_nodes: check.count("profile.max_nodes", 1000..=10_000_000),
             files_per_directory: check.count("profile.files_per_directory", 2..=10_000),
             arguments_per_process: check.count("profile.arguments_per_process", 2..=10_000),
+            limits: check.paths("profile.limits", 2..=10_000),
         },
         detect: detect(&mut check),
         alerts: alerts(&mut check),
@@ -325,6 +326,25 @@ impl<'a> Checker<'a> {
     fn list(&mut self, key: &'static str) -> Vec<String> {
         let items = self.value(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Whole numbers by absolute path.
+    fn paths(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> Vec<(String, u32)> {
+        let mut paths = Vec::new();
+        let table = self.value(key).and_then(Value::as_table);
+        for (path, value) in table.into_iter().flatten() {
+            let number = value.as_integer().and_then(|n| u32::try_from(n).ok());
+            let number = number.filter(|n| bounds.contains(n));
+            match number {
+                Some(number) if path.starts_with('/') => paths.push((path.clone(), number)),
+                Some(_) => self.problem(key, &format!("has {path:?}, which is no absolute path")),
+                None => {
+                    let (least, most) = (*bounds.start(), *bounds.end());
+                    self.problem(key, &format!("must be from {least} to {most} for {path:?}"));
+                }
+            }
+        }
+        paths
     }
 
     /// One of a closed set of words; the first stands in for a wrong one.

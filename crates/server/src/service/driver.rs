@@ -94,6 +94,7 @@ pub(crate) struct Driver {
     counters: Counters,
     start: Totals,
     variations_start: Option<u64>,
+    coarsenings_start: Option<u64>,
     last_events: BTreeMap<String, EventTime>,
     /// Stored identities by shard, to find those whose profiles have another name now.
     stored: BTreeSet<String>,
@@ -147,6 +148,7 @@ impl Driver {
             positions: resume.positions,
             counters: resume.counters,
             variations_start: None,
+            coarsenings_start: None,
             last_events: BTreeMap::new(),
             stored,
             phases,
@@ -436,6 +438,9 @@ impl Driver {
         let variations = gauges.variations();
         let known = *self.variations_start.get_or_insert(variations);
         metrics.variations.raise_to(variations.saturating_sub(known));
+        let coarsenings = gauges.coarsenings();
+        let known = *self.coarsenings_start.get_or_insert(coarsenings);
+        metrics.profile_coarsened.raise_to(coarsenings.saturating_sub(known));
         metrics.ingest_clock_skew.raise_to(engine.router.clock_skew - self.skew_start);
         metrics.ingest_upstream_lost.raise_to(engine.router.losses - self.losses_start);
         sources.measure(&status, metrics);

@@ -40,6 +40,7 @@ pub(crate) struct Gauges {
     containers: u64,
     quarantine: u64,
     variations: u64,
+    coarsenings: u64,
     progress: Vec<f64>,
     open: BTreeMap<Priority, u64>,
 }
@@ -101,6 +102,7 @@ impl Gauges {
         self.nodes += summary.nodes;
         self.containers += watch.instances.len() as u64;
         self.variations += watch.profile.variations;
+        self.coarsenings += watch.profile.tree.coarsenings();
         self.quarantine += watch.quarantine.values().filter(|item| !item.accepted).count() as u64;
         if !summary.phase.detects() {
             self.progress.push(summary.learning.progress / 100.0);
@@ -134,6 +136,11 @@ impl Gauges {
         };
         metrics.learning_progress_average.set(average);
         metrics.learning_progress_minimum.set(minimum);
+    }
+
+    /// Times that a full profile was made coarser since all profiles exist.
+    pub(crate) fn coarsenings(&self) -> u64 {
+        self.coarsenings
     }
 
     /// Variations accepted by all profiles since they exist.
