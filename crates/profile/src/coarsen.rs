@@ -54,6 +54,8 @@ impl Profile {
     pub(crate) fn make_room_early(&mut self, limits: &Limits) {
         if self.tree.len() * 10 >= limits.max_nodes * 9 && self.tree.folded >= self.tree.patience {
             self.coarsen(limits, None);
+        }
+        if self.tree.is_littered() {
             self.compact();
         }
     }
@@ -66,9 +68,7 @@ impl Profile {
             let mut values = vec![Value::default(); self.tree.nodes.len()];
             let most = self.value(Tree::ROOT, &mut values).slots;
             let mut families = self.families(&values, measure, kept);
-            families.sort_by(|a, b| {
-                a.order.cmp(&b.order).then_with(|| self.place(a).cmp(&self.place(b)))
-            });
+            families.sort_by_cached_key(|family| (family.order, self.place(family)));
             for family in families {
                 if self.tree.len() <= goal {
                     break;
@@ -161,16 +161,26 @@ impl Profile {
         if !alive(tree, family.parent) || family.members.is_empty() {
             return;
         }
-        let name = |id: NodeId| tree.name(id);
-        family.members.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a.1).cmp(name(b.1))));
-        let mut over = self.tree.len().saturating_sub(goal) + 1;
+        let least = |a: &(Value, NodeId), b: &(Value, NodeId)| {
+            a.0.cmp(&b.0).then_with(|| tree.name(a.1).cmp(tree.name(b.1)))
+        };
+        let over = tree.len().saturating_sub(goal) + 1;
+        let flat = family.members.iter().all(|(_, id)| tree.node(*id).width == 0);
+        if flat && over < family.members.len() {
+            // A wide family of leaves is not worth putting in order.
+            family.members.select_nth_unstable_by(over, least);
+            family.members.truncate(over);
+        } else {
+            family.members.sort_by(least);
+        }
         let mut group = Vec::new();
+        let mut freed = 0;
         for (_, id) in &family.members {
-            if over == 0 {
+            if freed >= over {
                 break;
             }
             group.push(*id);
-            over = over.saturating_sub(self.tree.size(*id));
+            freed += tree.size(*id);
         }
         self.tree.folded += group.len() as u64;
         let rest = self.tree.merge_group(family.parent, family.kind, REST, Origin::Rest, &group);

@@ -378,6 +378,7 @@ impl Profile {
     pub fn detect_now(&mut self, limits: &Limits) {
         if !self.phase.detects() {
             self.merge_crowded(limits);
+            self.compact();
             self.phase = Phase::Detecting;
         }
     }

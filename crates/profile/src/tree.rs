@@ -69,6 +69,9 @@ impl Default for Tree {
 /// The name of the node that stands for what a full tree folded together.
 pub const REST: &str = "<rest>";
 
+/// Less than this is no litter worth moving nodes for.
+const LITTER: usize = 1_000;
+
 impl Tree {
     /// The root.
     pub const ROOT: NodeId = NodeId(0);
@@ -112,6 +115,11 @@ impl Tree {
         self.alive as usize
     }
 
+    /// True when more than half of what is held is of nodes that are gone.
+    pub(crate) fn is_littered(&self) -> bool {
+        self.names.len() > 2 * self.len() + LITTER || self.free.len() > self.len() + LITTER
+    }
+
     /// True when only the root is there.
     pub fn is_empty(&self) -> bool {
         self.alive <= 1
@@ -150,9 +158,15 @@ impl Tree {
             + foreign
     }
 
-    /// The child of this kind and name. One hash for the name, one for the node.
+    /// The child of this kind and name. One hash.
     pub fn child(&self, parent: NodeId, kind: NodeKind, name: &str) -> Option<NodeId> {
-        self.child_by_id(parent, kind, self.names.find(name)?)
+        let hash = self.hash(parent, kind, name);
+        self.index
+            .find(hash, |id| {
+                let node = &self.nodes[*id as usize];
+                node.parent == parent && node.kind == kind && self.names.get(node.name) == name
+            })
+            .map(|id| NodeId(*id))
     }
 
     /// The child of this kind and name, or a pattern among the children that covers the name. What
@@ -193,13 +207,7 @@ impl Tree {
         kind: NodeKind,
         name: NameId,
     ) -> Option<NodeId> {
-        let hash = self.hash(parent, kind, name);
-        self.index
-            .find(hash, |id| {
-                let node = &self.nodes[*id as usize];
-                node.parent == parent && node.kind == kind && node.name == name
-            })
-            .map(|id| NodeId(*id))
+        self.child(parent, kind, self.names.get(name))
     }
 
     /// The children, newest first.
@@ -279,17 +287,17 @@ impl Tree {
 
     fn index_node(&mut self, id: NodeId) {
         let node = &self.nodes[id.0 as usize];
-        let hash = self.hash(node.parent, node.kind, node.name);
-        let Self { nodes, index, hasher, .. } = self;
+        let hash = self.hash(node.parent, node.kind, self.names.get(node.name));
+        let Self { nodes, names, index, hasher, .. } = self;
         index.insert_unique(hash, id.0, |id| {
             let node = &nodes[*id as usize];
-            hasher.hash_one((node.parent.0, node.kind as u8, node.name.0))
+            hasher.hash_one((node.parent.0, node.kind as u8, names.get(node.name)))
         });
     }
 
     fn unindex(&mut self, id: NodeId) {
         let node = &self.nodes[id.0 as usize];
-        let hash = self.hash(node.parent, node.kind, node.name);
+        let hash = self.hash(node.parent, node.kind, self.names.get(node.name));
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == id.0) {
             entry.remove();
         }
@@ -409,8 +417,8 @@ impl Tree {
         }
     }
 
-    fn hash(&self, parent: NodeId, kind: NodeKind, name: NameId) -> u64 {
-        self.hasher.hash_one((parent.0, kind as u8, name.0))
+    fn hash(&self, parent: NodeId, kind: NodeKind, name: &str) -> u64 {
+        self.hasher.hash_one((parent.0, kind as u8, name))
     }
 
     /// The nodes from the root's child down to `id`.

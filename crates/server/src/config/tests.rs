@@ -88,11 +88,25 @@ fn limits_are_a_table_of_paths() {
     assert_eq!(limits(&load("", &[], &set).unwrap()), expected);
     insta::assert_snapshot!(
         problems("[profile.limits]\n\"var/lib\" = 16\n\"/srv\" = 1\n"),
-        @""
+        @r#"
+    the configuration is not valid
+      profile.limits = { "/srv" = 1, "var/lib" = 16 } (FILE) must be from 2 to 10000 for "/srv"
+      profile.limits = { "/srv" = 1, "var/lib" = 16 } (FILE) has "var/lib", which is no absolute path
+    "#
     );
-    insta::assert_snapshot!(problems("[profile]\nlimits = { \"/srv\" = \"many\" }"), @"");
     insta::assert_snapshot!(
-        load("", &[], &[("profile.limits", "/srv")]).unwrap_err(), @""
+        problems("[profile]\nlimits = { \"/srv\" = \"many\" }"),
+        @r#"
+    the configuration is not valid
+      profile.limits = { "/srv" = "many" } (FILE) must be a table of whole numbers
+    "#
+    );
+    insta::assert_snapshot!(
+        load("", &[], &[("profile.limits", "/srv")]).unwrap_err(),
+        @r"
+    the configuration is not valid
+      profile.limits = /srv (--set) must be pairs such as /var/lib=16
+    "
     );
 }
 
