@@ -72,7 +72,7 @@ impl Watch {
         // Programs are many by who starts them; what people run in a container by hand is not.
         let actor = match finding.kind {
             Kind::NewProcess | Kind::NewExecutable | Kind::NewUser | Kind::NewParent => {
-                let parent = behaviour::parent_token(case.event.process.parent);
+                let parent = behaviour::parent_token(case.event.process.parent, true);
                 if parent == behaviour::RUNTIME {
                     return (finding, false);
                 }
