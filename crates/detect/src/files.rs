@@ -45,8 +45,12 @@ pub(crate) fn is_text(path: &str) -> bool {
 /// Configuration, by its place or ending.
 pub(crate) fn is_configuration(path: &str) -> bool {
     let last = name(path).rsplit_once('.').map_or("", |(_, ending)| ending);
+    is_system_configuration(path) || (!is_temporary(path) && CONFIGURATION.contains(&last))
+}
+
+/// Configuration where the system keeps it, not a program's own beside its data.
+pub(crate) fn is_system_configuration(path: &str) -> bool {
     CONFIGURED.iter().any(|directory| path.starts_with(directory))
-        || (!is_temporary(path) && CONFIGURATION.contains(&last))
 }
 
 /// Logs, caches, locks: their end is part of their life.

@@ -151,7 +151,7 @@ impl Miss<'_> {
             other_user,
             beside,
             text: files::is_text(&full),
-            late: files::is_configuration(&full)
+            late: files::is_system_configuration(&full)
                 && self.case.age >= accounts::START
                 && !self.case.reloads,
         };
