@@ -219,27 +219,7 @@ pub(crate) fn judge(
     let mut exact = true;
     let mut worst: Option<Finding> = None;
     for steps in buffer.iter() {
-        let finding = match profile.find(program, steps) {
-            Found::Known(known) => {
-                leaves.push(known);
-                new_access(profile, program, case, known, steps)
-            }
-            Found::Missing { .. } if case.behaviour.follows => {
-                exact = false;
-                None
-            }
-            Found::Missing { parent, step } => {
-                exact = false;
-                let miss = Miss { profile, program, case, settings, steps, parent, step };
-                match miss.judge() {
-                    Ok(near) => {
-                        leaves.extend(near);
-                        None
-                    }
-                    Err(finding) => Some(*finding),
-                }
-            }
-        };
+        let finding = follow(profile, program, case, settings, steps, &mut leaves, &mut exact);
         if let Some(finding) = finding
             && worst.as_ref().is_none_or(|w| finding.score > w.score)
         {
@@ -266,6 +246,44 @@ pub(crate) fn judge(
         Some(finding) if finding.score >= score::FLOOR => Judged::Deviates(Box::new(finding)),
         Some(_) => Judged::Fits(leaves, false),
         None => Judged::Fits(leaves, exact),
+    }
+}
+
+/// Walks one path. Where it stops fitting, and what is there is near enough to be a variation, it
+/// goes on from the sibling: a directory that is called a little otherwise vouches for nothing in it.
+fn follow(
+    profile: &Profile,
+    program: NodeId,
+    case: &Case<'_>,
+    settings: &Settings,
+    steps: &Steps,
+    leaves: &mut Vec<NodeId>,
+    exact: &mut bool,
+) -> Option<Finding> {
+    let mut found = profile.find(program, steps);
+    loop {
+        let (parent, step) = match found {
+            Found::Known(known) => {
+                leaves.push(known);
+                return new_access(profile, program, case, known, steps);
+            }
+            Found::Missing { parent, step } => (parent, step),
+        };
+        *exact = false;
+        if case.behaviour.follows {
+            return None;
+        }
+        let miss = Miss { profile, program, case, settings, steps, parent, step };
+        match miss.judge() {
+            Err(finding) => return Some(*finding),
+            Ok(Some(near)) if step + 1 < steps.len() => {
+                found = profile.find_from(near, steps, step + 1);
+            }
+            Ok(near) => {
+                leaves.extend(near);
+                return None;
+            }
+        }
     }
 }
 

@@ -96,8 +96,29 @@ fn ports(a: &str, b: &str) -> f64 {
     f64::from(u8::from(a == b || b == "*"))
 }
 
+/// Where one name of a template is known, `build.<rand>`, another of it is nearly the same: a random
+/// part of letters alone is not known for one by itself.
+const TEMPLATE: f64 = 0.96;
+
+/// True when `name` is `sibling` with its random part filled in: six to twelve letters, digits and
+/// typed parts, not small letters alone, which are a word.
+fn is_of_template(name: &str, sibling: &str) -> bool {
+    let Some((before, after)) = sibling.split_once("<rand>") else { return false };
+    let Some(part) = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)) else {
+        return false;
+    };
+    let length = symbols(part).len();
+    before.len() >= 3
+        && (4..=12).contains(&length)
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || "_<>".contains(c))
+        && !part.bytes().all(|b| b.is_ascii_lowercase())
+}
+
 /// File names: the same ending and a like stem.
 fn names(a: &str, b: &str) -> f64 {
+    if is_of_template(a, b) {
+        return TEMPLATE;
+    }
     let (stem_a, ending_a) = a.rsplit_once('.').unwrap_or((a, ""));
     let (stem_b, ending_b) = b.rsplit_once('.').unwrap_or((b, ""));
     let stems = words(stem_a, stem_b);
@@ -169,6 +190,10 @@ mod tests {
         for (kind, token, siblings, expected, accepted) in [
             (NodeKind::File, "pages<num>.html", &["i<num>.png", "page<num>.html"][..], 1, true),
             (NodeKind::File, "evil.so", &["dump.rdb", "appendonly.aof"], 1, false),
+            (NodeKind::Directory, "build.Cuswpp", &["build.<rand>"], 0, true),
+            (NodeKind::Directory, "build.udw<num>L", &["src", "build.<rand>"], 1, true),
+            (NodeKind::Directory, "build.release", &["build.<rand>"], 0, false),
+            (NodeKind::Directory, "Cuswpp", &["<rand>"], 0, false),
             (NodeKind::Peer, "172.18.0.9", &["172.18.0.2"], 0, true),
             (NodeKind::Peer, "203.0.113.9", &["172.18.0.2"], 0, false),
             (NodeKind::Port, "4444", &["80"], 0, false),

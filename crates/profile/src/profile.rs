@@ -176,9 +176,14 @@ impl Profile {
     /// What stands for the rest of a family fits only in a profile that detects: one that learns
     /// takes in by itself what it still has room for.
     pub fn find(&self, program: NodeId, steps: &Steps) -> Found {
+        self.find_from(program, steps, 0)
+    }
+
+    /// As [`Profile::find`], from a node on the way and the step below it.
+    pub fn find_from(&self, node: NodeId, steps: &Steps, first: usize) -> Found {
         let rest = self.phase.detects();
-        let mut at = program;
-        for (index, (kind, name)) in steps.iter().enumerate() {
+        let mut at = node;
+        for (index, (kind, name)) in steps.iter().enumerate().skip(first) {
             let other = || kind.other().and_then(|k| self.tree.child_or_pattern(at, k, name, rest));
             match self.tree.child_or_pattern(at, kind, name, rest).or_else(other) {
                 Some(next) => at = next,

@@ -40,13 +40,17 @@ pub const TYPES: [&str; 12] = [
 /// Appends the generalised form of `word` to `out`. Linear in the word's length.
 pub fn generalise(word: &str, out: &mut String) {
     let bytes = word.as_bytes();
+    let begin = out.len();
+    let mut at = 0;
+    if run::is_temporary_name(bytes) {
+        out.push_str("tmp<rand>");
+        at = run::TEMPORARY_NAME;
+    }
     // Most words are plain, and small letters alone change only where they can be a hash.
-    if bytes.len() < 32 && bytes.iter().all(u8::is_ascii_lowercase) {
+    if at == 0 && bytes.len() < 32 && bytes.iter().all(u8::is_ascii_lowercase) {
         out.push_str(word);
         return;
     }
-    let begin = out.len();
-    let mut at = 0;
     while at < bytes.len() && out.len() - begin < 2 * MAX_WORD + TOKEN {
         at = piece(word, at, out);
     }
@@ -78,12 +82,8 @@ fn piece(word: &str, at: usize, out: &mut String) -> usize {
             }
             let end = at + rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
             let text = bounded(word.get(at..end).unwrap_or_default(), MAX_WORD);
-            run(
-                text,
-                bytes.get(..at).unwrap_or_default(),
-                bytes.get(end..).and_then(token_end).is_some(),
-                out,
-            );
+            let after = bytes.get(end..).unwrap_or_default();
+            run(text, bytes.get(..at).unwrap_or_default(), after, out);
             return end;
         }
         _ => {

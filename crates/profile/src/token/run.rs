@@ -1,6 +1,6 @@
 //! One run of letters and digits, judged by its shape.
 
-use super::{compound::address_before, date};
+use super::{compound::address_before, date, token_end};
 use crate::peer;
 
 /// The fewest characters that can be random: shorter ones are too often words.
@@ -43,11 +43,27 @@ fn shape(run: &str) -> Shape {
     shape
 }
 
-/// Appends a run's token, or the run. `before` is the word up to it; a token may stand behind it.
-pub(super) fn run(run: &str, before: &[u8], token_behind: bool, out: &mut String) {
+/// How long the names are that Python's `tempfile` makes: `tmp` and eight small letters, digits and
+/// underscores (`_RandomNameSequence` in CPython's `Lib/tempfile.py`).
+pub(super) const TEMPORARY_NAME: usize = 11;
+
+/// True when a word is, or begins with and then has an ending, such a name. An underscore before
+/// letters alone is rather a name in two words.
+pub(super) fn is_temporary_name(word: &[u8]) -> bool {
+    let Some(part) = word.get(3..TEMPORARY_NAME).filter(|_| word.starts_with(b"tmp")) else {
+        return false;
+    };
+    let ends = word.get(TEMPORARY_NAME).is_none_or(|b| *b == b'.');
+    let set = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
+    let words = part.contains(&b'_') && !part.iter().any(u8::is_ascii_digit);
+    ends && part.iter().all(set) && !words
+}
+
+/// Appends a run's token, or the run. `before` is the word up to it, `after` what follows.
+pub(super) fn run(run: &str, before: &[u8], after: &[u8], out: &mut String) {
     let length = run.len();
     let letters = run.bytes().all(|b| b.is_ascii_alphabetic());
-    if letters && (length < RANDOM || before.ends_with(b">") || token_behind) {
+    if letters && (length < RANDOM || before.ends_with(b">") || token_end(after).is_some()) {
         out.push_str(run);
         return;
     }
@@ -61,7 +77,10 @@ pub(super) fn run(run: &str, before: &[u8], token_behind: bool, out: &mut String
         out.push_str(run);
     } else if is_hex(run, &shape) {
         out.push_str("<hex>");
-    } else if temporary || (is_random(&shape, length) && !is_camel(run)) {
+    } else if temporary
+        || (is_random(&shape, length) && !is_camel(run))
+        || (after.is_empty() && is_template(&shape, run, before))
+    {
         out.push_str("<rand>");
     } else {
         numbered(run, out);
@@ -120,6 +139,24 @@ fn is_random(shape: &Shape, length: usize) -> bool {
     (length >= RANDOM && shape.changes >= 3)
         || (length >= RANDOM && shape.changes >= 2 && mixed && shape.digits > 0)
         || (length >= 20 && shape.digits > 0 && mixed)
+}
+
+/// The last part of a name made by `mktemp`'s template (`build.XXXXXX`), which may change its class
+/// of character once only; or of one made by Python with a prefix (`wgunicorn-` and eight small
+/// letters and digits).
+fn is_template(shape: &Shape, run: &str, before: &[u8]) -> bool {
+    let capital = run.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    let mktemp = before.ends_with(b".")
+        && matches!(run.len(), 6 | 10)
+        && capital
+        && !is_camel(run)
+        && shape.lower + shape.digits > 0;
+    let python = before.ends_with(b"-")
+        && run.len() == 8
+        && shape.upper == 0
+        && shape.digits > 0
+        && shape.changes >= 2;
+    mktemp || python
 }
 
 /// Words written together, each with a capital: `DataSourceConfig`. Random letters have single small
