@@ -1,14 +1,17 @@
 //! Requests to the engine, which owns the profiles and answers between batches.
 
+use hanabi_detect::Quarantined;
 use hanabi_profile::TreeNode;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::command::{Carried, Order};
 
 /// Requests that may wait for the engine. It answers between batches, some hundred times a second,
 /// and the API never has more than its concurrency limit under way, so a longer queue only hides an
 /// engine that stands still.
 pub const ENGINE_REQUESTS_MAX: usize = 256;
 
-/// What the engine is asked. Feedback commands join here.
+/// What the engine is asked.
 #[derive(Debug)]
 pub enum EngineRequest {
     /// The present tree of one identity; `None` when there is no such profile.
@@ -17,6 +20,20 @@ pub enum EngineRequest {
         identity: String,
         /// Where the answer goes; it may have gone away.
         reply: oneshot::Sender<Option<TreeNode>>,
+    },
+    /// The quarantine of one identity by key; `None` when there is no such profile.
+    Quarantine {
+        /// Whose.
+        identity: String,
+        /// Where the answer goes; it may have gone away.
+        reply: oneshot::Sender<Option<Vec<(String, Quarantined)>>>,
+    },
+    /// A change. It is durable when the answer comes.
+    Order {
+        /// What is to be done.
+        order: Order,
+        /// Where the answer goes; it may have gone away.
+        reply: oneshot::Sender<Carried>,
     },
 }
 
@@ -52,8 +69,30 @@ pub fn engine_channel() -> (EngineHandle, EngineRequests) {
 impl EngineHandle {
     /// The present tree of an identity; `None` when there is no such profile.
     pub async fn snapshot(&self, identity: &str) -> Result<Option<TreeNode>, EngineError> {
+        let identity = identity.to_owned();
+        self.ask(|reply| EngineRequest::Snapshot { identity, reply }).await
+    }
+
+    /// The quarantine of an identity by key; `None` when there is no such profile.
+    pub async fn quarantine(
+        &self,
+        identity: &str,
+    ) -> Result<Option<Vec<(String, Quarantined)>>, EngineError> {
+        let identity = identity.to_owned();
+        self.ask(|reply| EngineRequest::Quarantine { identity, reply }).await
+    }
+
+    /// Has a change carried out; durable when the answer comes.
+    pub async fn order(&self, order: Order) -> Result<Carried, EngineError> {
+        self.ask(|reply| EngineRequest::Order { order, reply }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> EngineRequest,
+    ) -> Result<T, EngineError> {
         let (reply, answer) = oneshot::channel();
-        let request = EngineRequest::Snapshot { identity: identity.to_owned(), reply };
+        let request = request(reply);
         self.requests.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => EngineError::Busy,
             mpsc::error::TrySendError::Closed(_) => EngineError::Gone,

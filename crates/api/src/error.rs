@@ -63,6 +63,12 @@ pub enum ApiError {
         /// Whom it may mean.
         candidates: Vec<Candidate>,
     },
+    /// The state of things does not allow the change.
+    #[error("{reason}")]
+    Conflict {
+        /// Why, and what can be done.
+        reason: String,
+    },
     /// The body is not what the route takes.
     #[error("the body cannot be read: {reason}")]
     BadBody {
@@ -157,6 +163,7 @@ impl ApiError {
                 ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
             Self::Ambiguous { .. } => ("ambiguous", StatusCode::CONFLICT, "Several have this name"),
+            Self::Conflict { .. } => ("conflict", StatusCode::CONFLICT, "Not as things are"),
             Self::BadBody { .. } => ("bad_body", StatusCode::BAD_REQUEST, "The body is wrong"),
             Self::BodyTooLarge { .. } => {
                 ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")

@@ -7,7 +7,9 @@
 #![warn(missing_docs)]
 
 mod app;
+mod body;
 mod cache;
+mod command;
 mod counters;
 mod engine;
 mod error;
@@ -28,6 +30,9 @@ mod times;
 mod views;
 
 pub use app::{ApiLimits, App, AppParts};
+pub use command::{
+    Action, BULK_HEAVY_MAX, BULK_MAX, Carried, Command, Expiry, Order, ProfileOperation, Refused,
+};
 pub use counters::ApiCounters;
 pub use engine::{
     ENGINE_REQUESTS_MAX, EngineError, EngineHandle, EngineRequest, EngineRequests, engine_channel,

@@ -1,5 +1,7 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
+mod schemas;
+
 use serde_json::{Map, Value, json};
 
 /// A route as the document has it. A test holds this table against the router.
@@ -10,6 +12,8 @@ pub(crate) struct Operation {
     parameters: &'static [&'static str],
     answer: &'static str,
     media: &'static str,
+    /// The schema of its body; none for a route that takes none.
+    body: Option<&'static str>,
     /// Statuses beside the good one; all are problems.
     pub(crate) problems: &'static [u16],
 }
@@ -19,6 +23,10 @@ const LIST: &[&str] = &["container_id", "start", "end", "priority", "limit", "cu
 const ALERTS: &[&str] =
     &["id", "start", "end", "priority", "state", "source", "kind", "rule", "q", "limit", "cursor"];
 
+const DRY_RUN: &[&str] = &["dry_run"];
+const TRIAGE: &[&str] = &["id", "dry_run"];
+const QUARANTINE: &[&str] = &["id", "item", "dry_run"];
+
 const fn get(
     path: &'static str,
     summary: &'static str,
@@ -26,7 +34,32 @@ const fn get(
     answer: &'static str,
     problems: &'static [u16],
 ) -> Operation {
-    Operation { method: "get", path, summary, parameters, answer, media: JSON, problems }
+    Operation {
+        method: "get",
+        path,
+        summary,
+        parameters,
+        answer,
+        media: JSON,
+        body: None,
+        problems,
+    }
+}
+
+/// A change: JSON in, JSON out, and the engine may say no.
+const fn change(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static str],
+    body: &'static str,
+    answer: &'static str,
+) -> Operation {
+    Operation {
+        method,
+        body: Some(body),
+        ..get(path, summary, parameters, answer, &[400, 404, 409, 413, 415, 500, 503])
+    }
 }
 
 /// Every route but the page's own files.
@@ -157,8 +190,168 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         &[400, 503],
     ),
     get("/api/openapi.json", "This document", &[], "Object", &[503]),
+    change(
+        "post",
+        "/api/alerts/{id}/ack",
+        "Somebody is on it: it asks for attention again only when it gets worse",
+        TRIAGE,
+        "Text",
+        "Triaged",
+    ),
+    change("post", "/api/alerts/{id}/note", "Adds a remark", TRIAGE, "Text", "Triaged"),
+    change(
+        "post",
+        "/api/alerts/{id}/assign",
+        "Says whose it is; nobody's without a name",
+        TRIAGE,
+        "Assignment",
+        "Triaged",
+    ),
+    change("post", "/api/alerts/{id}/resolve", "It is dealt with", TRIAGE, "Text", "Triaged"),
+    change("post", "/api/alerts/{id}/reopen", "It is not", TRIAGE, "Text", "Triaged"),
+    change(
+        "post",
+        "/api/alerts/{id}/suppress",
+        "Keeps it, or all of its rule, container or identity, quiet until a time",
+        TRIAGE,
+        "Suppressing",
+        "Triaged",
+    ),
+    change(
+        "post",
+        "/api/alerts/{id}/promote",
+        "Adds its behaviour to the profile; a dry run tells what else that lets through",
+        TRIAGE,
+        "Promoting",
+        "Triaged",
+    ),
+    change(
+        "post",
+        "/api/alerts/{id}/undo",
+        "Takes the last action of a person back, and all that came of it",
+        TRIAGE,
+        "Nothing",
+        "Triaged",
+    ),
+    change(
+        "post",
+        "/api/alerts/bulk",
+        "Does one thing to several alerts, to each for itself",
+        DRY_RUN,
+        "Bulk",
+        "BulkDone",
+    ),
+    get(
+        "/api/suppressions",
+        "Suppressions, newest first, also those that have ended",
+        &[],
+        "Suppressions",
+        &[400, 500, 503],
+    ),
+    change(
+        "post",
+        "/api/suppressions",
+        "Keeps alerts of a fingerprint, rule, container or identity quiet until a time",
+        DRY_RUN,
+        "NewSuppression",
+        "Done",
+    ),
+    change(
+        "delete",
+        "/api/suppressions/{id}",
+        "Ends a suppression: its alerts are as before",
+        TRIAGE,
+        "Nothing",
+        "Done",
+    ),
+    get(
+        "/api/maintenance",
+        "Maintenance windows, latest first",
+        &[],
+        "Maintenance",
+        &[400, 500, 503],
+    ),
+    change(
+        "post",
+        "/api/maintenance",
+        "Holds the notifications of containers from a time to a time; alerts are recorded",
+        DRY_RUN,
+        "NewMaintenance",
+        "DryRun",
+    ),
+    change(
+        "delete",
+        "/api/maintenance/{id}",
+        "Ends a maintenance window",
+        TRIAGE,
+        "Nothing",
+        "DryRun",
+    ),
+    get(
+        "/api/audit",
+        "Who did what, newest first",
+        &["limit", "cursor"],
+        "Audit",
+        &[400, 500, 503],
+    ),
+    get(
+        "/api/hbt/{id}/quarantine",
+        "Dangerous behaviour that was seen while learning, and what was decided",
+        &["id"],
+        "Quarantine",
+        &[400, 404, 409, 503],
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/quarantine/{item}/accept",
+        "Takes it as the container's own work",
+        QUARANTINE,
+        "Nothing",
+        "DryRun",
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/quarantine/{item}/reject",
+        "Keeps it from ever being taken as the container's own work",
+        QUARANTINE,
+        "Nothing",
+        "DryRun",
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/relearn",
+        "Learns a profile anew; what people have decided stays",
+        TRIAGE,
+        "Nothing",
+        "Operated",
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/freeze",
+        "Ends a profile's learning and lets nothing change it",
+        TRIAGE,
+        "Nothing",
+        "Operated",
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/unfreeze",
+        "Lets a frozen profile go on",
+        TRIAGE,
+        "Nothing",
+        "Operated",
+    ),
+    change(
+        "delete",
+        "/api/hbt/{id}",
+        "Forgets a profile with everything; its alerts are resolved",
+        TRIAGE,
+        "Nothing",
+        "Operated",
+    ),
     Operation {
         method: "post",
+        body: Some("Events"),
         ..get(
             "/ingest/falco",
             "Takes one Falco event, an array or lines of them; plain or gzip",
@@ -172,7 +365,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     get("/readyz", "Stored state is back", &[], "Object", &[503]),
     Operation {
         media: "text/plain",
-        ..get("/metrics", "Prometheus' text format or OpenMetrics", &[], "Text", &[500, 503])
+        ..get("/metrics", "Prometheus' text format or OpenMetrics", &[], "Plain", &[500, 503])
     },
 ];
 
@@ -192,13 +385,13 @@ pub(crate) fn document() -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,
-        "components": { "schemas": schemas() },
+        "components": { "schemas": schemas::all() },
     })
 }
 
 fn describe(operation: &Operation) -> Value {
     let parameters: Vec<Value> = operation.parameters.iter().map(|name| parameter(name)).collect();
-    let good = if operation.method == "post" { "202" } else { "200" };
+    let good = if operation.body == Some("Events") { "202" } else { "200" };
     let schema = json!({ "$ref": format!("#/components/schemas/{}", operation.answer) });
     let mut responses = json!({
         good: { "description": "The answer", "content": { operation.media: { "schema": schema } } },
@@ -217,13 +410,22 @@ fn describe(operation: &Operation) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
-    if operation.method == "post" {
-        let event = json!({ "schema": { "type": ["object", "array"] } });
-        let lines = json!({ "schema": { "type": "string" } });
-        described["requestBody"] = json!({
-            "required": true,
-            "content": { JSON: event, "application/x-ndjson": lines },
-        });
+    match operation.body {
+        None => {}
+        Some("Events") => {
+            let event = json!({ "schema": { "type": ["object", "array"] } });
+            let lines = json!({ "schema": { "type": "string" } });
+            described["requestBody"] = json!({
+                "required": true,
+                "content": { JSON: event, "application/x-ndjson": lines },
+            });
+        }
+        Some(body) => {
+            let schema = json!({ "$ref": format!("#/components/schemas/{body}") });
+            let required = body.starts_with("New") || matches!(body, "Bulk");
+            described["requestBody"] =
+                json!({ "required": required, "content": { JSON: { "schema": schema } } });
+        }
     }
     described
 }
@@ -244,6 +446,10 @@ fn parameter(name: &str) -> Value {
             json!({ "type": "string", "minLength": 1 }),
             "Full id, short id, identity or name, in this order",
         ),
+        "item" => (text, "The id of a quarantined behaviour"),
+        "dry_run" => {
+            (json!({ "type": "boolean" }), "Changes nothing; the answer tells what would change")
+        }
         "container_id" => (text, "Full id, short id, identity or name of a container"),
         "start" => (time, "From this time on"),
         "end" => (time, "Before this time"),
@@ -272,44 +478,6 @@ fn parameter(name: &str) -> Value {
         "cursor" => (text, "next_cursor of the page before"),
         _ => (text, "Text to look for, in any case"),
     };
-    let place = if name == "id" { "path" } else { "query" };
+    let place = if matches!(name, "id" | "item") { "path" } else { "query" };
     json!({ "name": name, "in": place, "required": place == "path", "description": about, "schema": schema })
-}
-
-fn schemas() -> Value {
-    let object = |fields: &[(&str, Value)]| {
-        let properties: Map<String, Value> =
-            fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-        let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-        json!({ "type": "object", "properties": properties, "required": required })
-    };
-    let any = json!({ "type": "object" });
-    let list = json!({ "type": "array", "items": { "type": "object" } });
-    let count = json!({ "type": "integer", "minimum": 0 });
-    let time = json!({ "type": ["string", "null"] });
-    let text = json!({ "type": "string" });
-    let cursor = ("next_cursor", json!({ "type": ["string", "null"] }));
-    json!({
-        "Object": any,
-        "Text": text,
-        "Accepted": object(&[("accepted", count.clone())]),
-        "Containers": object(&[("generated", time.clone()), ("total", count.clone()), ("containers", list.clone()), cursor.clone()]),
-        "Container": object(&[("container", any.clone()), ("profile", json!({ "type": ["object", "null"] }))]),
-        "Logs": object(&[("events", list.clone()), cursor.clone(), ("scanned_until", time.clone())]),
-        "Alerts": object(&[("alerts", list.clone()), cursor.clone()]),
-        "Alert": object(&[("id", text.clone()), ("fingerprint", text.clone()), ("priority", text.clone()), ("summary", any.clone())]),
-        "Incidents": object(&[("incidents", list.clone()), cursor]),
-        "Incident": object(&[("incident", any.clone()), ("alerts", list.clone())]),
-        "Overview": object(&[("generated", time.clone()), ("events", any.clone()), ("alerts", any.clone()),
-            ("containers", any.clone()), ("totals", any.clone()), ("lost", count.clone()), ("sources", list.clone())]),
-        "TreeNode": object(&[("name", text.clone()), ("type", text.clone()), ("events_count", count),
-            ("metadata", any.clone()),
-            ("children", json!({ "type": "object", "additionalProperties": { "$ref": "#/components/schemas/TreeNode" } }))]),
-        "History": object(&[("identity", text.clone()), ("snapshots", list.clone())]),
-        "Sources": object(&[("sources", list.clone()), ("totals", any.clone())]),
-        "Rejected": object(&[("rejected", list), ("totals", any.clone())]),
-        "Envelope": object(&[("type", json!({ "type": "string", "enum": ["event", "alert", "heartbeat"] })),
-            ("ts", text.clone()), ("container", json!({ "type": ["string", "null"] })), ("payload", any)]),
-        "Problem": object(&[("type", text.clone()), ("title", text.clone()), ("status", json!({ "type": "integer" })), ("detail", text)]),
-    })
 }

@@ -7,21 +7,27 @@ mod ingest;
 mod operations;
 mod overview;
 mod page;
+mod profiles;
+mod rulings;
 mod stream;
 mod tree;
+mod triage;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hanabi_store::StoreError;
 
 use crate::app::AppState;
+use crate::command::{ProfileOperation, Refused};
 use crate::error::ApiError;
+
+pub(crate) use triage::ACTIONS;
 
 /// Every route; [`crate::openapi`] describes the same ones.
 pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new()
+    changes(Router::new())
         .route("/", get(page::index))
         .route("/app.js", get(page::script))
         .route("/style.css", get(page::style))
@@ -35,10 +41,18 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/incidents", get(alerts::incidents))
         .route("/api/incidents/{id}", get(alerts::incident))
         .route("/api/overview", get(overview::overview))
-        .route("/api/hbt/{id}", get(hbt::tree))
+        .route(
+            "/api/hbt/{id}",
+            get(hbt::tree).delete(|state, id, params, body| {
+                profiles::operate(state, id, ProfileOperation::Delete, params, body)
+            }),
+        )
         .route("/api/hbt/{id}/history", get(hbt::history))
         .route("/api/stream", get(stream::all))
         .route("/api/stream/{id}", get(stream::one))
+        .route("/api/suppressions", get(rulings::suppressions).post(rulings::suppress))
+        .route("/api/maintenance", get(rulings::maintenance).post(rulings::maintain))
+        .route("/api/audit", get(rulings::audit))
         .route("/api/sources", get(operations::sources))
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
@@ -50,6 +64,47 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/metrics", get(operations::metrics))
         .fallback(|| async { ApiError::NoRoute })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+}
+
+/// The routes that only change something.
+fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
+    for action in triage::ACTIONS {
+        router = router.route(
+            &format!("/api/alerts/{{id}}/{action}"),
+            post(move |state, id, params, body| triage::act(state, id, action, params, body)),
+        );
+    }
+    for (word, accept) in [("accept", true), ("reject", false)] {
+        router = router.route(
+            &format!("/api/hbt/{{id}}/quarantine/{{item}}/{word}"),
+            post(move |state, id, params, body| profiles::decide(state, id, accept, params, body)),
+        );
+    }
+    use ProfileOperation::{Freeze, Relearn, Unfreeze};
+    for operation in [Relearn, Freeze, Unfreeze] {
+        router = router.route(
+            &format!("/api/hbt/{{id}}/{}", operation.as_str()),
+            post(move |state, id, params, body| {
+                profiles::operate(state, id, operation, params, body)
+            }),
+        );
+    }
+    router
+        .route("/api/alerts/bulk", post(triage::bulk))
+        .route("/api/suppressions/{id}", delete(rulings::unsuppress))
+        .route("/api/maintenance/{id}", delete(rulings::end_maintenance))
+        .route("/api/hbt/{id}/quarantine", get(profiles::quarantine))
+}
+
+/// An order that the engine has not carried out.
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotFound { what, id } => Self::not_found(what, &id),
+            Refused::Conflict { reason } => Self::Conflict { reason },
+            Refused::Failed { context } => Self::Internal { context },
+        }
+    }
 }
 
 /// The store's failures: a cursor is the caller's, everything else is ours.

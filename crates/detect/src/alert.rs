@@ -79,6 +79,8 @@ pub enum Kind {
     Rule,
     /// What a new image does and its parent did not.
     Revision,
+    /// Nothing came for longer than ever before.
+    Silence,
 }
 
 impl Kind {
@@ -100,6 +102,7 @@ impl Kind {
             Self::Burst => "burst",
             Self::Rule => "rule",
             Self::Revision => "revision",
+            Self::Silence => "silence",
         }
     }
 }
@@ -225,18 +228,33 @@ pub struct ScorePart {
     pub value: f64,
 }
 
-/// A note or an action by a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who is named where nobody but the engine itself changed an alert.
+pub const ENGINE: &str = "hanabi";
+
+/// A note or an action, by a person or by the engine itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertAction {
-    /// When (wall clock of the service).
+    /// When: by the service's clock, or in event time for what the engine did by itself.
     #[serde(with = "time_text")]
     pub at: EventTime,
-    /// Who.
+    /// Who; [`ENGINE`] for the engine.
     pub by: String,
     /// `ack`, `note`, `assign`, `resolve`, `reopen`, `suppress`, `promote`, `undo`.
     pub action: String,
     /// Free text, or what the action was given.
     pub text: String,
+    /// The suppression or promotion that it made or came from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+    /// The state before it, where it is an action that sets the state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_before: Option<AlertState>,
+    /// The assignee before it, where it is an action that sets the assignee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee_before: Option<String>,
+    /// A later `undo` took it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
 }
 
 /// Deviations of one fingerprint.
@@ -305,8 +323,15 @@ pub struct Alert {
     pub summary: Summary,
     /// Who is to deal with it, or `""`.
     pub assignee: String,
-    /// What people did.
+    /// What people did, and what the engine did by itself; the newest 200.
     pub history: Vec<AlertAction>,
+    /// How often it has asked for attention: opened, reopened, risen. Who tells people looks at
+    /// nothing else.
+    #[serde(default)]
+    pub notifications: u64,
+    /// It asked for attention in a maintenance window, and will again after it.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// Alerts of one container that belong together in time and lineage.

@@ -11,7 +11,7 @@ use crate::{
     bursts::Burst,
     files,
     judge::{self, Case},
-    ledger::Finding,
+    ledger::{Finding, Ledger},
     text,
     watch::{container_name, session_of},
 };
@@ -114,11 +114,16 @@ impl Watch {
             return;
         }
         let mut finding = self.burst_finding(instance, case, burst, distinct);
+        let key = Ledger::fingerprint(&finding.rule, case.event.process.executable, "");
+        if self.quarantine.get(&key).is_some_and(|item| item.accepted) {
+            return;
+        }
         // One session, one alert a burst, whichever of its processes it was.
         if let Some(session) = session {
             finding.subject = format!("session {session}");
         }
-        self.raise(instance, case.event, finding);
+        let fingerprint = self.raise(instance, case.event, finding);
+        self.keep_lesson(&fingerprint, case, Some(&key));
     }
 
     pub(crate) fn burst_finding(

@@ -8,6 +8,7 @@ use hanabi_profile::{NodeId, access::Access, behaviour::Object};
 use crate::{
     Alert, Evidence, Instance, Kind, Settings, Watch, files, findings,
     judge::{self, Case, Judged},
+    learner::own_work_key,
     ledger::Finding,
     processes, score, text,
     watch::{open_session, place, session_of},
@@ -29,14 +30,20 @@ impl Watch {
             dangerous = self.dangers(instance, case, settings);
         }
         let Some(program) = program else {
-            self.unknown(instance, case, settings);
+            let fingerprint = self.unknown(instance, case, settings);
+            if !dangerous {
+                self.keep_lesson(&fingerprint, case, None);
+            }
             return;
         };
-        if let Some(finding) = self.late_account_read(case, program) {
+        let late = self.late_account_read(case, program);
+        if let Some(finding) = late.filter(|finding| !self.is_own_work(case, finding)) {
             self.profile.count_deviation(program, case.hit());
             self.profile.deviations += 1;
             if !dangerous {
-                self.deviate(instance, case, finding, false, settings);
+                let key = own_work_key(case, &finding);
+                let fingerprint = self.deviate(instance, case, finding, false, settings);
+                self.keep_lesson(&fingerprint, case, Some(&key));
             }
             return;
         }
@@ -73,7 +80,8 @@ impl Watch {
                 self.loss(instance, case, &finding, settings);
                 if !dangerous {
                     let opens = processes::is_start(event);
-                    self.deviate(instance, case, *finding, opens, settings);
+                    let fingerprint = self.deviate(instance, case, *finding, opens, settings);
+                    self.keep_lesson(&fingerprint, case, None);
                 }
                 self.burst(instance, case, settings);
             }
@@ -100,31 +108,39 @@ impl Watch {
             return false;
         }
         self.profile.deviations += 1;
+        let key = own_work_key(case, &finding);
         let fingerprint = self.raise(instance, case.event, finding);
+        self.keep_lesson(&fingerprint, case, Some(&key));
         if processes::is_start(case.event) {
             open_session(instance, case.event, &fingerprint);
         }
         true
     }
 
+    /// Answers the alert that the event belongs to.
     pub(crate) fn unknown(
         &mut self,
         instance: &mut Instance,
         case: &Case<'_>,
         settings: &Settings,
-    ) {
+    ) -> String {
         self.profile.deviations += 1;
         self.profile.events += 1;
         self.profile.last_seen = self.profile.last_seen.max(case.event.time);
         let session = session_of(instance, case.event);
         let start = processes::is_start(case.event);
-        if start || session.is_none() {
-            let finding = findings::unknown_program(&self.profile, case, settings);
-            self.deviate(instance, case, finding, true, settings);
-        } else {
-            self.unknown_does(instance, case, settings);
-        }
+        let fingerprint = match session {
+            Some(session) if !start => {
+                self.unknown_does(instance, case, settings);
+                session
+            }
+            _ => {
+                let finding = findings::unknown_program(&self.profile, case, settings);
+                self.deviate(instance, case, finding, true, settings)
+            }
+        };
         self.burst(instance, case, settings);
+        fingerprint
     }
 
     /// What a process outside the profile does is evidence of the alert it runs under.
@@ -179,6 +195,7 @@ impl Watch {
         self.evidence(instance, case, evidence(case, kind, &token, score), &[], settings);
     }
 
+    /// Answers the alert that the finding belongs to.
     pub(crate) fn deviate(
         &mut self,
         instance: &mut Instance,
@@ -186,13 +203,13 @@ impl Watch {
         finding: Finding,
         opens: bool,
         settings: &Settings,
-    ) {
+    ) -> String {
         let known_session =
             session_of(instance, case.event).filter(|s| self.ledger.get(s).is_some());
-        if known_session.is_some() {
+        if let Some(session) = known_session {
             let piece = evidence(case, finding.kind, &finding.path.token, finding.score);
             self.evidence(instance, case, piece, &finding.mitre, settings);
-            return;
+            return session;
         }
         let piece = evidence(case, finding.kind, &finding.path.token, finding.score);
         let (finding, folded) = self.fold(case, finding);
@@ -203,6 +220,7 @@ impl Watch {
         if opens {
             open_session(instance, case.event, &fingerprint);
         }
+        fingerprint
     }
 
     pub(crate) fn evidence(

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 /// 16 hex digits over the parts; the parts cannot run into each other.
-pub(crate) fn id(parts: &[&str]) -> String {
+pub fn id(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());

@@ -113,7 +113,12 @@ fn mitre(kind: Kind, behaviour: &Behaviour<'_>) -> Vec<String> {
         Kind::NewPort => "T1571",
         Kind::NewDirectory | Kind::NewFile | Kind::NewAccess if altering => "T1565.001",
         Kind::NewDirectory | Kind::NewFile | Kind::NewAccess => "T1083",
-        Kind::NewOperation | Kind::Danger | Kind::Burst | Kind::Rule | Kind::Revision => {
+        Kind::NewOperation
+        | Kind::Danger
+        | Kind::Burst
+        | Kind::Rule
+        | Kind::Revision
+        | Kind::Silence => {
             return Vec::new();
         }
     };
@@ -288,7 +293,7 @@ fn follow(
 }
 
 /// Calls that every program may make at any time without telling anything.
-fn is_common(call: &str) -> bool {
+pub(crate) fn is_common(call: &str) -> bool {
     !matches!(
         call,
         "ptrace"

@@ -1,5 +1,6 @@
 //! Learning: what is taken into the tree, and what waits for a person.
 
+use hanabi_event::EventTime;
 use hanabi_profile::{
     Found, NodeId, arguments,
     behaviour::{self, Object},
@@ -14,6 +15,9 @@ use crate::{
     processes, score,
     watch::{MAX_QUARANTINE, OWN_WORK_SLOTS},
 };
+
+/// What the history of an alert says that learning has resolved.
+const OWN_WORK: &str = "seen again and again while learning: taken for the container's own work";
 
 impl Watch {
     pub(crate) fn learn(
@@ -88,10 +92,10 @@ impl Watch {
         settings: &Settings,
     ) -> bool {
         let Some((rule, finding)) = self.danger(instance, case, settings) else { return false };
-        let fingerprint = own_work_key(case, &finding);
+        let key = own_work_key(case, &finding);
         let slot = case.event.time / hanabi_event::SECOND;
-        if self.quarantine.len() < MAX_QUARANTINE || self.quarantine.contains_key(&fingerprint) {
-            let item = self.quarantine.entry(fingerprint).or_insert_with(|| Quarantined {
+        if self.quarantine.len() < MAX_QUARANTINE || self.quarantine.contains_key(&key) {
+            let item = self.quarantine.entry(key.clone()).or_insert_with(|| Quarantined {
                 rule: rule.id.clone(),
                 what: finding.path.raw.clone(),
                 last_slot: u64::MAX,
@@ -102,13 +106,32 @@ impl Watch {
                 item.slots += 1;
             }
             let own_start = case.starting && rule.score < score::OWN_START;
-            item.accepted |= own_start || item.slots >= OWN_WORK_SLOTS;
-            if item.accepted {
+            let recurs = own_start || item.slots >= OWN_WORK_SLOTS;
+            let accepts = recurs && !item.accepted && !item.rejected;
+            item.accepted |= accepts;
+            let accepted = item.accepted;
+            if accepts {
+                self.settle(&key, case.event.time);
+            }
+            if accepted {
                 return false;
             }
         }
-        self.raise(instance, case.event, finding);
+        let fingerprint = self.raise(instance, case.event, finding);
+        self.keep_lesson(&fingerprint, case, Some(&key));
+        if let Some(item) = self.quarantine.get_mut(&key) {
+            item.alert = fingerprint;
+        }
         true
+    }
+
+    /// Resolves the alert of a quarantined behaviour that has turned out to be the container's own
+    /// work, unless it is also about something that has not.
+    fn settle(&mut self, key: &str, now: EventTime) {
+        let Some(alert) = self.quarantine.get(key).map(|item| item.alert.clone()) else { return };
+        if self.quarantine.values().all(|item| item.alert != alert || item.accepted) {
+            self.ledger.settle(&alert, now, OWN_WORK);
+        }
     }
 
     /// True when this dangerous behaviour was seen to be the container's own work.
@@ -170,7 +193,7 @@ impl Watch {
 /// since wrappers run one under many names), and what it was done to. A start of what is not
 /// installed is known by its name, its parent and its place instead: a build runs what it has just
 /// made in a directory of its own.
-fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
+pub(crate) fn own_work_key(case: &Case<'_>, finding: &Finding) -> String {
     let process = &case.event.process;
     if !matches!(case.behaviour.object, Object::Start) {
         let object = without_temporary_name(judge::object_token(case));

@@ -1,6 +1,14 @@
 //! Alerts and incidents of one identity: deviations grouped by fingerprint.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod incidents;
+mod life;
+mod records;
+mod triage;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hanabi_event::{EventTime, Priority, SECOND};
 use serde::{Deserialize, Serialize};
@@ -8,10 +16,17 @@ use serde_json::Value;
 
 use crate::{
     Activity, Alert, AlertContainer, AlertK8s, AlertPath, AlertSource, AlertState, Evidence,
-    Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary, danger::priority_of, hash,
+    Expected, Incident, Kind, LineageEntry, Nearest, Rulings, ScorePart, Summary,
+    danger::priority_of, hash,
 };
 
-/// Alerts kept for an identity; past it new fingerprints share one alert named so.
+pub use incidents::{INCIDENT_GAP, MAX_INCIDENT_ALERTS, MAX_INCIDENTS};
+pub use life::MAX_DEPARTED;
+pub(crate) use life::note_down;
+pub use records::{MAX_KEYS, MAX_LEDGER_LESSONS, MAX_LESSONS};
+
+/// Alerts of an identity in memory. Past it those leave for the store that matter least; where all
+/// of them matter, new fingerprints share one alert.
 pub const MAX_ALERTS: usize = 2_000;
 /// Seconds of activity kept in an alert.
 pub const MAX_ACTIVITY: usize = 3_600;
@@ -21,10 +36,8 @@ pub const MAX_CONTAINERS: usize = 20;
 pub const MAX_SAMPLES: usize = 5;
 /// Pieces of evidence kept in an alert.
 pub const MAX_EVIDENCE: usize = 20;
-/// Alerts listed in an incident.
-pub const MAX_INCIDENT_ALERTS: usize = 100;
-/// An alert belongs to the running incident when it comes within this time of its last activity.
-pub const INCIDENT_GAP: EventTime = 60 * SECOND;
+/// Actions kept in an alert; the oldest go first.
+pub const MAX_HISTORY: usize = 200;
 
 /// A deviation ready to be grouped.
 #[derive(Clone, Debug)]
@@ -72,20 +85,71 @@ pub struct Place<'a> {
     pub sample: Value,
 }
 
+/// What is known of an alert beside what people are shown.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Beside {
+    /// Since when it is in its state, in event time.
+    since: EventTime,
+    /// What an acknowledged alert has to exceed to be news again.
+    bar: Option<life::Bar>,
+    /// What it would teach.
+    records: records::Records,
+}
+
+/// What has come to an alert since it was last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fresh {
+    opened: bool,
+    shown: u64,
+    suppressed: u64,
+}
+
+/// An alert as it is now, and what has come to it since it was last taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The alert.
+    pub alert: Alert,
+    /// It is new.
+    pub opened: bool,
+    /// Occurrences under no suppression.
+    pub shown: u64,
+    /// Occurrences under one.
+    pub suppressed: u64,
+}
+
 /// The alerts and incidents of one identity.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
     alerts: BTreeMap<String, Alert>,
     incidents: Vec<Incident>,
-    /// Fingerprints whose alerts changed since [`Ledger::take_changed`].
+    #[serde(default)]
+    beside: BTreeMap<String, Beside>,
+    /// Lessons kept beside all alerts.
+    #[serde(default)]
+    lessons: usize,
+    /// What came to the alerts since [`Ledger::take_changed`], by fingerprint.
     #[serde(skip)]
-    changed: BTreeSet<String>,
+    changed: BTreeMap<String, Fresh>,
+    /// Alerts that have left memory since then.
+    #[serde(skip)]
+    departed: Vec<Changed>,
     #[serde(skip)]
     changed_incidents: BTreeSet<usize>,
     #[serde(skip)]
+    departed_incidents: Vec<Incident>,
+    #[serde(skip)]
     news: bool,
+    #[serde(skip)]
+    rulings: Arc<Rulings>,
     /// Findings that had to share the overflow alert.
     pub overflowed: u64,
+    /// Alerts that have left memory for the store.
+    #[serde(default)]
+    pub left: u64,
+    /// Times that a maintenance window kept an alert from asking for attention.
+    #[serde(default)]
+    pub held: u64,
 }
 
 impl Ledger {
@@ -94,28 +158,37 @@ impl Ledger {
         hash::id(&[identity, rule, subject])
     }
 
+    /// What operators have decided for all profiles.
+    pub fn set_rulings(&mut self, rulings: Arc<Rulings>) {
+        self.rulings = rulings;
+    }
+
+    /// The same, to be handed on.
+    pub fn rulings(&self) -> Arc<Rulings> {
+        Arc::clone(&self.rulings)
+    }
+
     /// Takes a finding in; returns its fingerprint and whether its alert is new.
     pub fn raise(&mut self, identity: &str, finding: Finding, place: &Place<'_>) -> (String, bool) {
-        let mut fingerprint = Self::fingerprint(identity, &finding.rule, &finding.subject);
-        if !self.alerts.contains_key(&fingerprint) && self.alerts.len() >= MAX_ALERTS {
-            self.overflowed += 1;
-            fingerprint = Self::fingerprint(identity, "overflow", "");
-        }
+        let fingerprint = self.room_for(identity, &finding, place.time);
         let priority = finding.priority.unwrap_or_else(|| priority_of(finding.score));
         let new = !self.alerts.contains_key(&fingerprint);
+        let mut risen = false;
         if new {
             let alert = open(identity, &fingerprint, finding, place, priority);
             self.alerts.insert(fingerprint.clone(), alert);
-            self.news = true;
+            let beside = Beside { since: place.time, ..Beside::default() };
+            self.beside.insert(fingerprint.clone(), beside);
+            self.changed.entry(fingerprint.clone()).or_default().opened = true;
         } else if let Some(alert) = self.alerts.get_mut(&fingerprint) {
             if finding.score > alert.score {
                 alert.score = finding.score;
                 alert.score_parts = finding.parts;
             }
-            self.news |= priority > alert.priority;
+            risen = priority > alert.priority;
             alert.priority = alert.priority.max(priority);
         }
-        self.occurred(&fingerprint, place, priority);
+        self.occurred(&fingerprint, place, priority, risen);
         (fingerprint, new)
     }
 
@@ -129,9 +202,10 @@ impl Ledger {
         place: &Place<'_>,
     ) {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
+        let mut risen = false;
         if score > alert.score {
             alert.score = score;
-            self.news |= priority_of(score) > alert.priority;
+            risen = priority_of(score) > alert.priority;
             alert.priority = alert.priority.max(priority_of(score));
             alert
                 .score_parts
@@ -145,7 +219,7 @@ impl Ledger {
         }
         add_evidence(alert, evidence);
         let priority = alert.priority;
-        self.occurred(fingerprint, place, priority);
+        self.occurred(fingerprint, place, priority, risen);
     }
 
     /// Adds evidence to an alert whose occurrence is counted already.
@@ -160,23 +234,28 @@ impl Ledger {
         self.alerts.get(fingerprint)
     }
 
-    /// The same, to be changed by an operator's action.
-    pub fn get_mut(&mut self, fingerprint: &str) -> Option<&mut Alert> {
-        self.changed.insert(fingerprint.to_owned());
-        self.alerts.get_mut(fingerprint)
-    }
-
     /// Counts another event of a session without new evidence.
     pub fn continued(&mut self, fingerprint: &str, time: EventTime) {
         if let Some(alert) = self.alerts.get_mut(fingerprint) {
             alert.count += 1;
             alert.last_seen = alert.last_seen.max(time);
             active(alert, time, alert.priority);
-            self.changed.insert(fingerprint.to_owned());
+            let suppressed = alert.state == AlertState::Suppressed;
+            self.count(fingerprint, suppressed);
         }
     }
 
-    fn occurred(&mut self, fingerprint: &str, place: &Place<'_>, priority: Priority) {
+    fn count(&mut self, fingerprint: &str, suppressed: bool) {
+        // An alert that goes on changes with every event; its name is there already.
+        if !self.changed.contains_key(fingerprint) {
+            self.changed.insert(fingerprint.to_owned(), Fresh::default());
+        }
+        if let Some(fresh) = self.changed.get_mut(fingerprint) {
+            *(if suppressed { &mut fresh.suppressed } else { &mut fresh.shown }) += 1;
+        }
+    }
+
+    fn occurred(&mut self, fingerprint: &str, place: &Place<'_>, priority: Priority, risen: bool) {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         alert.count += 1;
         alert.first_seen = alert.first_seen.min(place.time);
@@ -186,69 +265,36 @@ impl Ledger {
         if alert.samples.len() < MAX_SAMPLES && alert.samples.last() != Some(&place.sample) {
             alert.samples.push(place.sample.clone());
         }
-        self.changed.insert(fingerprint.to_owned());
+        self.recur(fingerprint, place, risen);
         self.join_incident(fingerprint, place);
     }
 
-    fn join_incident(&mut self, fingerprint: &str, place: &Place<'_>) {
-        let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
-        let recent = |i: &Incident| place.time.saturating_sub(i.last_seen) <= INCIDENT_GAP;
-        let index = self.incidents.iter().rposition(recent).unwrap_or_else(|| {
-            self.incidents.push(Incident {
-                id: hash::id(&[&alert.identity, "incident", &place.time.to_string()]),
-                identity: alert.identity.clone(),
-                container: alert.container.clone(),
-                priority: alert.priority,
-                alerts: Vec::new(),
-                alerts_total: 0,
-                count: 0,
-                first_seen: place.time,
-                last_seen: place.time,
-                summary: alert.summary.clone(),
-            });
-            self.incidents.len() - 1
-        });
-        let incident = &mut self.incidents[index];
-        incident.count += 1;
-        incident.last_seen = incident.last_seen.max(place.time);
-        if alert.priority > incident.priority {
-            incident.priority = alert.priority;
-            incident.summary = alert.summary.clone();
-        }
-        if alert.incident != incident.id {
-            alert.incident.clone_from(&incident.id);
-            if !incident.alerts.contains(&alert.id) {
-                incident.alerts_total += 1;
-                if incident.alerts.len() < MAX_INCIDENT_ALERTS {
-                    incident.alerts.push(alert.id.clone());
-                }
-            }
-        }
-        self.changed_incidents.insert(index);
-    }
-
-    /// All alerts, by fingerprint.
+    /// All alerts in memory, by fingerprint.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.values()
     }
 
-    /// All incidents, oldest first.
-    pub fn incidents(&self) -> &[Incident] {
-        &self.incidents
+    /// Alerts that have left memory and were not taken yet.
+    pub fn departed(&self) -> impl Iterator<Item = &Alert> {
+        self.departed.iter().map(|changed| &changed.alert)
     }
 
     /// What changed since the last call.
-    pub fn take_changed(&mut self) -> (Vec<Alert>, Vec<Incident>) {
-        let changed = std::mem::take(&mut self.changed);
-        let incidents = std::mem::take(&mut self.changed_incidents);
+    pub fn take_changed(&mut self) -> (Vec<Changed>, Vec<Incident>) {
         self.news = false;
-        (
-            changed.iter().filter_map(|f| self.alerts.get(f)).cloned().collect(),
-            incidents.iter().filter_map(|i| self.incidents.get(*i)).cloned().collect(),
-        )
+        let mut changed = std::mem::take(&mut self.departed);
+        for (fingerprint, fresh) in std::mem::take(&mut self.changed) {
+            let Some(alert) = self.alerts.get(&fingerprint) else { continue };
+            changed.push(fresh.of(alert.clone()));
+        }
+        let mut incidents = std::mem::take(&mut self.departed_incidents);
+        let indexes = std::mem::take(&mut self.changed_incidents);
+        incidents.extend(indexes.iter().filter_map(|i| self.incidents.get(*i)).cloned());
+        (changed, incidents)
     }
 
-    /// True when an alert was opened or its priority rose since the last [`Ledger::take_changed`].
+    /// True when something is worth showing at once since the last [`Ledger::take_changed`]: an
+    /// alert was opened, rose, or was dealt with.
     pub fn has_news(&self) -> bool {
         self.news
     }
@@ -256,6 +302,13 @@ impl Ledger {
     /// True when something changed since the last [`Ledger::take_changed`].
     pub fn has_changed(&self) -> bool {
         !self.changed.is_empty()
+    }
+}
+
+impl Fresh {
+    fn of(self, alert: Alert) -> Changed {
+        let Self { opened, shown, suppressed } = self;
+        Changed { alert, opened, shown, suppressed }
     }
 }
 
@@ -298,6 +351,8 @@ fn open(
         summary: finding.summary,
         assignee: String::new(),
         history: Vec::new(),
+        notifications: 0,
+        held: false,
     }
 }
 

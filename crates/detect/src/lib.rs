@@ -8,6 +8,7 @@ mod burst_finder;
 pub mod bursts;
 pub mod danger;
 mod detector;
+mod feedback;
 mod files;
 mod findings;
 mod hash;
@@ -22,23 +23,32 @@ mod queries;
 mod revision;
 mod router;
 mod rules;
+mod rulings;
 pub mod score;
 mod settings;
 mod shard;
+mod silence;
 mod storms;
 mod text;
 mod time_text;
+pub mod triage;
 mod watch;
 mod words;
 
 pub use alert::{
     Activity, Alert, AlertAction, AlertContainer, AlertK8s, AlertPath, AlertSource, AlertState,
-    Evidence, Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
+    ENGINE, Evidence, Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
 };
+pub use feedback::{PREVIEW_LINES, Taught};
+pub use hash::id as stable_id;
 pub use instance::Instance;
 pub use processes::{MAX_PROCESSES, Process, Processes};
 pub use router::{MAX_SKEW, MAX_WAITING, NAME_WAIT, Progress, Router, SHARDS, Work};
+pub use rulings::{
+    MAX_MAINTENANCE, MAX_SUPPRESSIONS, Maintenance, Rulings, Suppression, SuppressionScope,
+};
 pub use settings::Settings;
 pub use shard::{Counts, Item, MAX_HELD, Observer, Shard, ShardRest, SharedBlock};
+pub use silence::{MAX_SEATS, Silent};
 pub use storms::{FOLD_AFTER, MAX_STORMS, Storms};
 pub use watch::{MAX_INSTANCES, MAX_QUARANTINE, Quarantined, Verdict, Watch};

@@ -163,6 +163,11 @@ impl Processes {
         }
     }
 
+    /// True when the container's first process was known and has ended: the container has stopped.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.entry.is_none() && self.entry_since > 0 && !self.mistaken
+    }
+
     /// Ancestors, oldest first, the process itself last; at most eight.
     pub fn lineage(&self, event: &Event<'_>) -> Vec<LineageEntry> {
         let mut chain = vec![LineageEntry {

@@ -5,10 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hanabi_event::{Block, Event, EventTime, IgnoreReason, Record, RejectReason, SECOND, identity};
+use hanabi_event::{
+    Block, Container, Event, EventTime, IgnoreReason, Record, RejectReason, SECOND, identity,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Item, Verdict, instance};
+use crate::{
+    Counts, Item, Verdict, instance,
+    silence::{Due, Rhythms, SeatId, Silent},
+};
 
 /// How many shards there are, whatever the number of threads. A power of two well above any number
 /// of cores that one process is given.
@@ -26,6 +31,9 @@ pub const MAX_WAITING: usize = 32_768;
 struct Place {
     shard: u16,
     slot: u32,
+    /// Where a container's rhythm is kept.
+    #[serde(default)]
+    seat: SeatId,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -70,6 +78,8 @@ pub struct Router {
     pub clock_skew: u64,
     /// Losses that Falco has reported.
     pub losses: u64,
+    #[serde(default)]
+    rhythms: Rhythms,
     #[serde(skip)]
     quick: HashMap<u64, (u16, String, Place)>,
 }
@@ -147,6 +157,7 @@ impl Router {
         let host = self.host(block.str(record.host));
         let watermark = self.tick(host, record.time);
         work.progress.step(host, index, watermark);
+        self.hear(host, watermark, work);
         if !self.waiting.is_empty() {
             self.expire(host, watermark, index, work);
         }
@@ -154,6 +165,7 @@ impl Router {
         let key = (host, id);
         match self.place(key, !named.is_empty()) {
             Some(place) => {
+                self.rhythms.mark(place.seat, watermark);
                 push(
                     work,
                     place,
@@ -169,6 +181,33 @@ impl Router {
                 );
             }
             None => self.wait(key, index, record.time, block.str(record.line), work),
+        }
+    }
+
+    /// A host is heard: it may have been silent, and some of its containers may be.
+    fn hear(&mut self, host: u16, watermark: EventTime, work: &mut Work) {
+        if self.rhythms.hear(host, watermark) {
+            let place = self.host_place(host, watermark, work);
+            let host = self.hosts.get(usize::from(host)).cloned().unwrap_or_default();
+            push(work, place, Item::Heard { slot: place.slot, host, at: watermark });
+        }
+        for due in self.rhythms.due(host) {
+            let host = self.hosts.get(usize::from(host)).cloned().unwrap_or_default();
+            let Due { shard, slot, container, since, longest } = due;
+            let silent = Silent { container, host, since, at: watermark, longest };
+            let place = Place { shard, slot, seat: SeatId::default() };
+            push(work, place, Item::Silent { slot, silent });
+        }
+    }
+
+    /// The place of the profile that stands for a host itself.
+    fn host_place(&mut self, host: u16, now: EventTime, work: &mut Work) -> Place {
+        let name = self.hosts.get(usize::from(host)).map_or("", String::as_str);
+        let container = Container { id: "host", ..Container::default() };
+        let identity = identity::identity(&container, name, self.include_host);
+        match self.identities.get(&identity).copied() {
+            Some(place) => place,
+            None => self.open(&identity, now, work),
         }
     }
 
@@ -227,7 +266,11 @@ impl Router {
         }
         let owned = (key.0, key.1.to_owned());
         let place = self.containers.get(&owned).copied();
-        if let Some(place) = place {
+        if let Some(mut place) = place {
+            if !self.rhythms.holds(place.seat) {
+                place.seat = self.rhythms.seat(owned.0, &owned.1, (place.shard, place.slot));
+                self.containers.insert(owned.clone(), place);
+            }
             if self.quick.len() > 4_096 {
                 self.quick.clear();
             }
@@ -262,7 +305,8 @@ impl Router {
 
     fn open(&mut self, identity: &str, now: EventTime, work: &mut Work) -> Place {
         let shard = (instance::stable_hash(identity) % SHARDS as u64) as u16;
-        let place = Place { shard, slot: self.slots[shard as usize] };
+        let seat = SeatId::default();
+        let place = Place { shard, slot: self.slots[shard as usize], seat };
         self.slots[shard as usize] += 1;
         self.identities.insert(identity.to_owned(), place);
         push(work, place, Item::Open { identity: identity.to_owned(), now });
@@ -358,6 +402,12 @@ impl Router {
         for host in 0..self.clocks.len() {
             self.clocks[host].watermark += passed;
             let watermark = self.clocks[host].watermark;
+            if let Some((since, longest)) = self.rhythms.pass(host as u16, passed) {
+                let place = self.host_place(host as u16, watermark, &mut work);
+                let (container, host) = ("host".to_owned(), self.hosts[host].clone());
+                let silent = Silent { container, host, since, at: watermark, longest };
+                push(&mut work, place, Item::Silent { slot: place.slot, silent });
+            }
             work.progress.step(host as u16, 0, watermark);
             self.expire(host as u16, watermark, 0, &mut work);
         }
@@ -367,6 +417,11 @@ impl Router {
 
     fn watermarks(&self) -> Vec<EventTime> {
         self.clocks.iter().map(|c| c.watermark).collect()
+    }
+
+    /// Containers that are not watched for silence, because there are too many.
+    pub fn unwatched(&self) -> u64 {
+        self.rhythms.refused
     }
 
     /// Lines that wait for a name.

@@ -6,9 +6,10 @@ use hanabi_event::{Block, Event, EventTime, IgnoreReason};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Settings, Verdict, Watch,
+    Rulings, Settings, Verdict, Watch,
     instance::SAME_EVENT,
     router::{MAX_SKEW, Progress},
+    silence::Silent,
 };
 
 /// What the lines became, exactly.
@@ -83,6 +84,22 @@ pub enum Item {
         /// The record that ended its wait.
         at: u32,
     },
+    /// A container, or a whole host, has fallen silent.
+    Silent {
+        /// Whose.
+        slot: u32,
+        /// Who, and since when.
+        silent: Silent,
+    },
+    /// A host that was silent is heard again.
+    Heard {
+        /// Whose.
+        slot: u32,
+        /// The host's name.
+        host: String,
+        /// When.
+        at: EventTime,
+    },
     /// Events were lost.
     Loss {
         /// When.
@@ -117,6 +134,8 @@ pub struct Shard {
     /// What its lines became.
     pub counts: Counts,
     #[serde(skip)]
+    rulings: Arc<Rulings>,
+    #[serde(skip)]
     dirty: Vec<Marks>,
     #[serde(skip)]
     touched: Vec<usize>,
@@ -142,7 +161,7 @@ impl Shard {
         for item in items {
             match item {
                 Item::Open { identity, now } => {
-                    self.watches.push(Watch::new(&identity, now, settings));
+                    self.adopt(Watch::new(&identity, now, settings));
                 }
                 Item::Record { slot, record, host, watermark } => {
                     self.release(progress, record, settings, observer);
@@ -166,6 +185,18 @@ impl Shard {
                         let event = owned.event(found);
                         self.advance_one(slot, event.time, watermark, settings);
                         self.line(slot, host, &event, || line.clone(), settings, observer);
+                    }
+                }
+                Item::Silent { slot, silent } => {
+                    if let Some(watch) = self.watches.get_mut(slot as usize) {
+                        watch.fell_silent(&silent);
+                        self.mark(slot);
+                    }
+                }
+                Item::Heard { slot, host, at } => {
+                    if let Some(watch) = self.watches.get_mut(slot as usize) {
+                        watch.host_heard_again(&host, at);
+                        self.mark(slot);
                     }
                 }
                 Item::Loss { now } => {
@@ -289,8 +320,17 @@ impl Shard {
     }
 
     /// Takes in a profile that was learned elsewhere; it gets the next slot.
-    pub fn adopt(&mut self, watch: Watch) {
+    pub fn adopt(&mut self, mut watch: Watch) {
+        watch.ledger.set_rulings(Arc::clone(&self.rulings));
         self.watches.push(watch);
+    }
+
+    /// What operators have decided, for all its identities, also those to come.
+    pub fn set_rulings(&mut self, rulings: &Arc<Rulings>) {
+        self.rulings = Arc::clone(rulings);
+        for watch in &mut self.watches {
+            watch.ledger.set_rulings(Arc::clone(rulings));
+        }
     }
 
     /// Lines that are held.

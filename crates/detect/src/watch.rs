@@ -53,6 +53,15 @@ pub struct Quarantined {
     pub last_slot: u64,
     /// Taken as the container's own work.
     pub accepted: bool,
+    /// Who has accepted or rejected it; empty while nobody has.
+    #[serde(default)]
+    pub by: String,
+    /// Never to be taken as the container's own work, however often it recurs.
+    #[serde(default)]
+    pub rejected: bool,
+    /// The fingerprint of the alert that it has raised.
+    #[serde(default)]
+    pub alert: String,
 }
 
 /// One identity under watch.
@@ -78,6 +87,9 @@ pub struct Watch {
     /// The largest bursts while learning, by burst and program.
     #[serde(default)]
     pub burst_levels: BTreeMap<String, usize>,
+    /// The alerts of its silent containers, by container id.
+    #[serde(default)]
+    pub(crate) silent: BTreeMap<String, String>,
     #[serde(skip)]
     pub(crate) buffer: Vec<Steps>,
 }
@@ -94,6 +106,7 @@ impl Watch {
             account_readers: BTreeSet::new(),
             queries: BTreeMap::new(),
             burst_levels: BTreeMap::new(),
+            silent: BTreeMap::new(),
             buffer: Vec::new(),
         }
     }
@@ -110,6 +123,7 @@ impl Watch {
             account_readers: self.account_readers.clone(),
             queries: self.queries.clone(),
             burst_levels: self.burst_levels.clone(),
+            silent: BTreeMap::new(),
             buffer: Vec::new(),
         }
     }
@@ -123,6 +137,9 @@ impl Watch {
         }
         let Some(mut instance) = self.instances.remove(id) else { return Verdict::Held };
         instance.observe(event);
+        if !self.silent.is_empty() {
+            self.heard_again(id, event.time);
+        }
         let verdict = if event.catch_all {
             instance.note(event);
             self.line(&mut instance, event, settings)

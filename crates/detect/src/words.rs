@@ -76,7 +76,7 @@ pub(crate) fn summary(kind: Kind, words: &Words<'_>) -> Summary {
             format!("{process} in {container} used a known file in a new way ({access}): {object}"),
             format!("容器 {container} 中 {process} 以新的方式（{access}）访问文件：{object}"),
         ),
-        Kind::Danger | Kind::Burst | Kind::Rule | Kind::Revision => (
+        Kind::Danger | Kind::Burst | Kind::Rule | Kind::Revision | Kind::Silence => (
             format!("{process} in {container}: {access}: {object}"),
             format!("容器 {container} 中 {process}：{access}：{object}"),
         ),

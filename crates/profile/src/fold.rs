@@ -59,7 +59,7 @@ impl Tree {
             };
             match self.node(*child).origin {
                 origin @ (Origin::Merged | Origin::Rest) => self.stand_for_others(target, origin),
-                Origin::Promoted => self.node_mut(target).origin = Origin::Promoted,
+                Origin::Promoted => self.set_promoted(target),
                 Origin::Learned => {}
             }
             let apart = self.node(*child).flags & Flags::APART;

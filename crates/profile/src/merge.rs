@@ -19,6 +19,7 @@ use crate::{
     phase::Phase,
     profile::Profile,
     program::ProgramInfo,
+    promote,
     revision::{MAX_DIFFS, RevisionDiff},
     revision_sets::RevisionSets,
     shares::Share,
@@ -70,6 +71,7 @@ impl Profile {
         merged.last_seen = self.last_seen.max(other.last_seen);
         merged.revisions = in_order(&self.revisions, &other.revisions);
         merged.diffs = diffs(&self.diffs, &other.diffs);
+        merged.promotions = promote::joined(&self.promotions, &other.promotions);
         let mut builder = Builder::new(self, other);
         builder.programs();
         let Builder { mut out, info, crowded, sides } = builder;
@@ -271,7 +273,7 @@ impl<'a> Builder<'a> {
                 origin @ (Origin::Merged | Origin::Rest) if own => {
                     self.out.stand_for_others(id, origin);
                 }
-                Origin::Promoted => self.out.node_mut(id).origin = Origin::Promoted,
+                Origin::Promoted => self.out.set_promoted(id),
                 _ => {}
             }
             self.out.node_mut(id).flags |= node.flags & Flags::APART;

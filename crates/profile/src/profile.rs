@@ -17,6 +17,7 @@ use crate::{
     node::{Flags, NodeId, NodeKind, Origin},
     phase::{Phase, ProfileSummary},
     program::ProgramInfo,
+    promote::Promotion,
     revision::RevisionDiff,
     tree::{REST, Tree},
 };
@@ -72,6 +73,9 @@ pub struct Profile {
     pub(crate) info: std::collections::BTreeMap<NodeId, ProgramInfo>,
     /// Parents with more children than fit, to be looked at when the window ends.
     pub(crate) crowded: Vec<NodeId>,
+    /// What people have put in.
+    #[serde(default)]
+    pub(crate) promotions: Vec<Promotion>,
     #[serde(skip)]
     seen: HashMap<u64, (NodeId, NodeId)>,
     #[serde(skip)]
@@ -100,6 +104,7 @@ impl Profile {
             programs: HashMap::new(),
             info: std::collections::BTreeMap::new(),
             crowded: Vec::new(),
+            promotions: Vec::new(),
             seen: HashMap::new(),
             hasher: foldhash::fast::RandomState::default(),
             scratch: String::new(),

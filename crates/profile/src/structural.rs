@@ -65,6 +65,11 @@ impl Profile {
     }
 }
 
+/// True for a directory whose files mean something of their own.
+pub(crate) fn is_guarded_directory(path: &str) -> bool {
+    GUARDED_FILES.contains(&path)
+}
+
 fn merge_children(tree: &mut Tree, parent: NodeId, limits: &Limits) -> bool {
     if tree.node(parent).is(Flags::APART) {
         return false;
@@ -108,7 +113,7 @@ impl Family {
         });
         let guarded = match kind {
             NodeKind::Directory => path.len() <= GUARDED_DEPTH,
-            NodeKind::File => GUARDED_FILES.contains(&directory.as_str()),
+            NodeKind::File => is_guarded_directory(&directory),
             _ => false,
         };
         let of = |origin: Origin| {

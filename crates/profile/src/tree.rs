@@ -12,6 +12,7 @@ use crate::{
     members::Merge,
     names::{NameId, Names},
     node::{Flags, NONE, Node, NodeId, NodeKind, Origin},
+    promote::can_be_wide,
     revision_sets::RevisionSets,
     shares::Origins,
 };
@@ -411,7 +412,12 @@ impl Tree {
                 continue;
             }
             self.index_node(id);
-            if matches!(self.node(id).origin, Origin::Merged | Origin::Rest) {
+            let wide = match self.node(id).origin {
+                Origin::Learned => false,
+                Origin::Merged | Origin::Rest => true,
+                Origin::Promoted => can_be_wide(self.node(id).kind, self.name(id)),
+            };
+            if wide {
                 self.note_pattern(id);
             }
         }

@@ -1,5 +1,7 @@
 //! The command line: what people type, and nothing of what it does.
 
+pub(crate) mod alerts;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Judge detection on a labelled recording: recall, false alerts, time to detect.
     Eval(EvalArgs),
+    /// List the alerts of a running service, and deal with them.
+    Alerts(alerts::AlertsArgs),
     /// Check, show or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -223,10 +223,12 @@ impl<O: Observer + 'static> Engine<O> {
         self.rooms().flat_map(|room| room.shard.watches())
     }
 
-    /// All alerts, by first occurrence and id.
+    /// All alerts, by first occurrence and id; those that left memory and were not taken, too.
     pub(crate) fn alerts(&self) -> Vec<Alert> {
-        let mut alerts: Vec<Alert> =
-            self.watches().flat_map(|w| w.ledger.alerts().cloned()).collect();
+        let mut alerts: Vec<Alert> = self
+            .watches()
+            .flat_map(|w| w.ledger.alerts().chain(w.ledger.departed()).cloned())
+            .collect();
         alerts.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
         alerts
     }

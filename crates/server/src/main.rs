@@ -54,6 +54,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
             let config = configure(&args.config.overrides(), color)?;
             eval::eval(&args, &config)
         }
+        Command::Alerts(args) => commands::alerts::alerts(&args),
         Command::Config(command) => commands::config::config(command),
     }
 }

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use hanabi_api::{
     ApiLimits, App, AppParts, EngineRequest, EngineRequests, Live, StreamHub, engine_channel,
 };
-use hanabi_detect::Settings;
+use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
@@ -151,8 +151,11 @@ fn assemble(
         keeper,
         rhythm: rhythm(config),
     };
-    let Start { sequence, positions, counters, .. } = start;
-    let (driver, failed) = drive(Driver::new(parts, Resume { sequence, positions, counters }))?;
+    let Start { sequence, positions, counters, suppressions, maintenance, .. } = start;
+    let reopen_within = config.alerts().reopen_within.as_nanos();
+    let rulings = Rulings::new(suppressions, maintenance, reopen_within);
+    let resume = Resume { sequence, positions, counters, rulings };
+    let (driver, failed) = drive(Driver::new(parts, resume))?;
     let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
     let app = App::new(AppParts {
         live,

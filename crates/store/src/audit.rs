@@ -1,7 +1,9 @@
 //! Who changed what, and what is to be kept quiet.
 
+use hanabi_detect::{Maintenance, Suppression};
 use hanabi_event::EventTime;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +14,10 @@ use crate::page::bounded;
 use crate::{Page, Store, StoreError};
 
 const AUDIT: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("audit");
-const SUPPRESSIONS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("suppressions");
+const SUPPRESSIONS: Table = TableDefinition::new("suppressions");
+const MAINTENANCE: Table = TableDefinition::new("maintenance");
+
+type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 
 /// The audit log's length: a year of two changes a minute; past it the oldest entries go.
 pub const AUDIT_LIMIT: u64 = 1_000_000;
@@ -36,50 +41,10 @@ pub struct AuditEntry {
     pub detail: Value,
 }
 
-/// What a suppression covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SuppressionScope {
-    /// Alerts of one fingerprint.
-    Fingerprint,
-    /// Alerts of one rule.
-    Rule,
-    /// Alerts of one container, by id or name.
-    Container,
-    /// Alerts of one identity.
-    Identity,
-}
-
-/// Alerts that are recorded and not shown as open.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Suppression {
-    /// Its id.
-    pub id: String,
-    /// What it covers …
-    pub scope: SuppressionScope,
-    /// … by its exact value.
-    pub value: String,
-    /// When it was made (wall clock of the service), ns.
-    pub created: EventTime,
-    /// Who made it.
-    pub by: String,
-    /// When it ends, ns; `None` for never.
-    pub expires: Option<EventTime>,
-    /// Why.
-    pub note: String,
-}
-
 impl Store {
     /// Adds an entry to the audit log, durable on return; answers its running number.
     pub fn append_audit(&self, entry: &AuditEntry) -> Result<u64, StoreError> {
-        self.db.write("write the audit log", |to| {
-            let mut table = to.open_table(AUDIT)?;
-            let sequence = table.last()?.map_or(1, |(key, _)| key.value() + 1);
-            let entry = AuditEntry { sequence, ..entry.clone() };
-            table.insert(sequence, codec::to_json(&entry)?.as_slice())?;
-            table.remove(sequence.saturating_sub(AUDIT_LIMIT))?;
-            Ok(sequence)
-        })
+        self.db.write("write the audit log", |to| append(to, std::slice::from_ref(entry)))
     }
 
     /// One page of the audit log, newest first.
@@ -108,37 +73,76 @@ impl Store {
         })
     }
 
-    /// Puts a suppression in place of the one with its id, durable on return.
-    pub fn put_suppression(&self, suppression: &Suppression) -> Result<(), StoreError> {
-        self.db.write("write a suppression", |to| {
-            let json = codec::to_json(suppression)?;
-            to.open_table(SUPPRESSIONS)?.insert(suppression.id.as_str(), json.as_slice())?;
-            Ok(())
-        })
-    }
-
     /// All suppressions, by id; also those that have expired.
     pub fn suppressions(&self) -> Result<Vec<Suppression>, StoreError> {
-        self.db.read("list suppressions", |from| {
-            let mut all = Vec::new();
-            for entry in from.open_table(SUPPRESSIONS)?.iter()? {
-                all.push(codec::from_json(entry?.1.value())?);
-            }
-            Ok(all)
-        })
+        self.db.read("list suppressions", suppressions)
     }
 
-    /// Takes a suppression out; `false` when there is none with this id.
-    pub fn delete_suppression(&self, id: &str) -> Result<bool, StoreError> {
-        self.db.write("delete a suppression", |to| {
-            Ok(to.open_table(SUPPRESSIONS)?.remove(id)?.is_some())
-        })
+    /// All maintenance windows, by id; also those that are over.
+    pub fn maintenance(&self) -> Result<Vec<Maintenance>, StoreError> {
+        self.db.read("list maintenance windows", maintenance)
     }
+}
+
+/// Adds entries, each with the next running number; answers the last one.
+pub(crate) fn append(to: &WriteTransaction, entries: &[AuditEntry]) -> Result<u64, Fault> {
+    if entries.is_empty() {
+        return Ok(0);
+    }
+    let mut table = to.open_table(AUDIT)?;
+    let mut sequence = table.last()?.map_or(0, |(key, _)| key.value());
+    for entry in entries {
+        sequence += 1;
+        let entry = AuditEntry { sequence, ..entry.clone() };
+        table.insert(sequence, codec::to_json(&entry)?.as_slice())?;
+        table.remove(sequence.saturating_sub(AUDIT_LIMIT))?;
+    }
+    Ok(sequence)
+}
+
+pub(crate) fn suppressions(from: &ReadTransaction) -> Result<Vec<Suppression>, Fault> {
+    all(from, SUPPRESSIONS)
+}
+
+pub(crate) fn maintenance(from: &ReadTransaction) -> Result<Vec<Maintenance>, Fault> {
+    all(from, MAINTENANCE)
+}
+
+/// Puts these in place of all that were there.
+pub(crate) fn put_suppressions(to: &WriteTransaction, all: &[Suppression]) -> Result<(), Fault> {
+    replace(to, SUPPRESSIONS, all.iter().map(|one| (one.id.as_str(), one)))
+}
+
+/// The same for maintenance windows.
+pub(crate) fn put_maintenance(to: &WriteTransaction, all: &[Maintenance]) -> Result<(), Fault> {
+    replace(to, MAINTENANCE, all.iter().map(|one| (one.id.as_str(), one)))
+}
+
+fn all<T: DeserializeOwned>(from: &ReadTransaction, table: Table) -> Result<Vec<T>, Fault> {
+    let mut all = Vec::new();
+    for entry in from.open_table(table)?.iter()? {
+        all.push(codec::from_json(entry?.1.value())?);
+    }
+    Ok(all)
+}
+
+fn replace<'a, T: Serialize + 'a>(
+    to: &WriteTransaction,
+    table: Table,
+    all: impl Iterator<Item = (&'a str, &'a T)>,
+) -> Result<(), Fault> {
+    let mut table = to.open_table(table)?;
+    table.retain(|_, _| false)?;
+    for (id, one) in all {
+        table.insert(id, codec::to_json(one)?.as_slice())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
     to.open_table(AUDIT)?;
     to.open_table(SUPPRESSIONS)?;
+    to.open_table(MAINTENANCE)?;
     Ok(())
 }
 
@@ -146,6 +150,7 @@ pub(crate) fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
 pub(crate) fn count(from: &ReadTransaction) -> Result<(u64, u64), Fault> {
     let audit = redb::ReadableTableMetadata::len(&from.open_table(AUDIT)?)?;
     let suppressions = redb::ReadableTableMetadata::len(&from.open_table(SUPPRESSIONS)?)?;
+    from.open_table(MAINTENANCE)?;
     Ok((audit, suppressions))
 }
 
@@ -163,6 +168,12 @@ pub(crate) fn check(from: &ReadTransaction, problems: &mut Vec<String>) -> Resul
         let (key, json) = entry?;
         if let Err(error) = serde_json::from_slice::<Suppression>(json.value()) {
             problems.push(format!("suppression {}: {error}", key.value()));
+        }
+    }
+    for entry in from.open_table(MAINTENANCE)?.iter()? {
+        let (key, json) = entry?;
+        if let Err(error) = serde_json::from_slice::<Maintenance>(json.value()) {
+            problems.push(format!("maintenance window {}: {error}", key.value()));
         }
     }
     Ok(())

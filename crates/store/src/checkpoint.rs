@@ -1,12 +1,13 @@
 //! Checkpoints: everything that must be true together, in one durable transaction.
 
-use hanabi_detect::{Alert, AlertState, Incident};
+use hanabi_detect::{Alert, AlertState, Incident, Maintenance, Suppression};
 use hanabi_event::EventTime;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::alerts::{
     ALERTS, AlertHead, INCIDENTS, is_closed, put_alerts, put_incidents, read_all, state_word,
 };
+use crate::audit::{self, AuditEntry};
 use crate::codec;
 use crate::error::Fault;
 use crate::indexed::{EVERY, Indexed};
@@ -36,6 +37,12 @@ pub struct Checkpoint {
     pub alerts: Vec<Alert>,
     /// The incidents that changed.
     pub incidents: Vec<Incident>,
+    /// What people did, for the audit log.
+    pub audit: Vec<AuditEntry>,
+    /// All suppressions; `None` where none has changed.
+    pub suppressions: Option<Vec<Suppression>>,
+    /// All maintenance windows; `None` where none has changed.
+    pub maintenance: Option<Vec<Maintenance>>,
     /// The rest of the engine's state, opaque; replaces what was there.
     pub engine: Vec<u8>,
     /// Durable totals, opaque; replaces what was there.
@@ -56,6 +63,10 @@ pub struct Restored {
     pub alerts: Vec<Alert>,
     /// The incidents last seen within the same time.
     pub incidents: Vec<Incident>,
+    /// Every suppression.
+    pub suppressions: Vec<Suppression>,
+    /// Every maintenance window.
+    pub maintenance: Vec<Maintenance>,
     /// See [`Checkpoint::engine`].
     pub engine: Vec<u8>,
     /// See [`Checkpoint::counters`].
@@ -89,6 +100,13 @@ impl Store {
             let mut meta = to.open_table(META)?;
             meta.insert(ENGINE, codec::pack(&checkpoint.engine)?.as_slice())?;
             meta.insert(COUNTERS, codec::pack(&checkpoint.counters)?.as_slice())?;
+            audit::append(to, &checkpoint.audit)?;
+            if let Some(all) = &checkpoint.suppressions {
+                audit::put_suppressions(to, all)?;
+            }
+            if let Some(all) = &checkpoint.maintenance {
+                audit::put_maintenance(to, all)?;
+            }
             put_alerts(to, &checkpoint.alerts)?;
             put_incidents(to, &checkpoint.incidents)
         })
@@ -113,6 +131,8 @@ impl Store {
                 profiles,
                 alerts: restore_alerts(from, self.options.restored_age)?,
                 incidents: restore_incidents(from, self.options.restored_age)?,
+                suppressions: audit::suppressions(from)?,
+                maintenance: audit::maintenance(from)?,
                 engine: blob(from, ENGINE)?,
                 counters: blob(from, COUNTERS)?,
             })

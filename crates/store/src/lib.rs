@@ -30,7 +30,7 @@ mod store;
 pub use alert_query::{
     AlertBucket, AlertQuery, AlertStats, BUCKET_LIMIT, IncidentQuery, TEXT_SCAN_LIMIT,
 };
-pub use audit::{AUDIT_LIMIT, AuditEntry, Suppression, SuppressionScope};
+pub use audit::{AUDIT_LIMIT, AuditEntry};
 pub use checkpoint::{Checkpoint, Restored};
 pub use directory::FORMAT_VERSION;
 pub use error::StoreError;

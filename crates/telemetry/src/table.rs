@@ -241,6 +241,10 @@ metrics! {
     alerts_opened: By<AlertSource, Counter> = "hanabi_alerts_opened_total", Counter, Count, "Alerts opened, by source";
     alerts_open: By<Priority, Gauge> = "hanabi_alerts_open", Gauge, Count, "Alerts open now, by priority";
     alerts_suppressed: Counter = "hanabi_alerts_suppressed_total", Counter, Count, "Occurrences of suppressed alerts";
+    alerts_departed: Counter = "hanabi_alerts_departed_total", Counter, Count, "Alerts that left memory for the store because a profile had too many";
+    alerts_overflowed: Counter = "hanabi_alerts_overflowed_total", Counter, Count, "Findings that had to share one alert because a profile was full of alerts that matter";
+    notifications_held: Counter = "hanabi_notifications_held_total", Counter, Count, "Notifications that maintenance windows held back";
+    silence_unwatched: Counter = "hanabi_silence_unwatched_total", Counter, Count, "Containers not watched for silence because there were too many";
     notifications: By<Outcome, Counter> = "hanabi_notifications_total", Counter, Count, "Notifications sent out, by outcome";
 
     store_commit: Histogram = "hanabi_store_commit_duration_seconds", Histogram, Seconds, "Time to commit to the store";

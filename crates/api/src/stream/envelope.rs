@@ -177,6 +177,11 @@ fn alert_category(kind: Kind) -> Option<Category> {
         | Kind::NewUser => Some(Category::Process),
         Kind::NewPeer | Kind::NewPort => Some(Category::Network),
         Kind::NewDirectory | Kind::NewFile | Kind::NewAccess => Some(Category::File),
-        Kind::NewOperation | Kind::Danger | Kind::Burst | Kind::Rule | Kind::Revision => None,
+        Kind::NewOperation
+        | Kind::Danger
+        | Kind::Burst
+        | Kind::Rule
+        | Kind::Revision
+        | Kind::Silence => None,
     }
 }

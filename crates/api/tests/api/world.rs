@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
 use hanabi_api::{
-    ApiLimits, App, AppParts, ContainerRow, EngineRequest, Fleet, IngestTotals, Live, SourceStatus,
-    StreamHub, StreamLimits, WAITING_FOR_RESTORE, engine_channel, serve,
+    Action, ApiLimits, App, AppParts, Command, ContainerRow, EngineRequest, Fleet, IngestTotals,
+    Live, Order, Refused, SourceStatus, StreamHub, StreamLimits, WAITING_FOR_RESTORE,
+    engine_channel, serve,
 };
-use hanabi_detect::{Alert, Incident};
+use hanabi_detect::{Alert, Incident, Quarantined};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
 use hanabi_ingest::{Batch, Intake, IntakeOptions};
 use hanabi_profile::{BranchProgress, Learning, Phase, ProfileSummary, TreeNode};
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<EventLog>,
     pub(crate) queue: Receiver<Batch>,
+    /// What the engine was asked to change.
+    pub(crate) orders: Arc<Mutex<Vec<Order>>>,
     _dir: tempfile::TempDir,
 }
 
@@ -76,11 +79,11 @@ impl World {
         let (intake, queue) = Intake::new(setup.intake, None);
         let exporter = Exporter::new(&ExporterOptions::default(), Metrics::new(), "0.0.0", NOW);
         let (engine, mut requests) = engine_channel();
+        let orders = Arc::new(Mutex::new(Vec::new()));
+        let taken = orders.clone();
         std::thread::spawn(move || {
-            while let Some(EngineRequest::Snapshot { identity, reply }) = requests.blocking_recv() {
-                let tree = (identity == "h1:web").then(tree);
-                // A client that has gone away is nothing to the engine.
-                reply.send(tree).ok();
+            while let Some(request) = requests.blocking_recv() {
+                engine_answers(request, &taken);
             }
         });
         let app = App::new(AppParts {
@@ -97,7 +100,7 @@ impl World {
             limits: setup.limits,
         });
         let run = serve(listener, app, shutdown);
-        (Self { addr, live, hub, store, log, queue, _dir: dir }, run)
+        (Self { addr, live, hub, store, log, queue, orders, _dir: dir }, run)
     }
 
     /// Publishes the fleet, its alerts and events, and is ready.
@@ -121,6 +124,42 @@ impl World {
         self.log.flush().unwrap();
         self.live.put_incidents(vec![Arc::new(incident(&alerts))]);
         self.live.done(WAITING_FOR_RESTORE);
+    }
+}
+
+/// An engine that has one profile and one alert, and does what it is told.
+fn engine_answers(request: EngineRequest, orders: &Mutex<Vec<Order>>) {
+    // A client that has gone away is nothing to the engine.
+    match request {
+        EngineRequest::Snapshot { identity, reply } => {
+            reply.send((identity == "h1:web").then(tree)).ok();
+        }
+        EngineRequest::Quarantine { identity, reply } => {
+            let item = Quarantined {
+                rule: "miner".into(),
+                what: "/tmp/x".into(),
+                slots: 2,
+                ..Quarantined::default()
+            };
+            reply.send((identity == "h1:web").then(|| vec![("k1".into(), item)])).ok();
+        }
+        EngineRequest::Order { order, reply } => {
+            let answer = match &order.command {
+                Command::Alert { id, .. } if id != "00000000000000a1" => {
+                    Err(Refused::NotFound { what: "alert", id: id.clone() })
+                }
+                Command::Alert { action: Action::Undo, .. } => {
+                    Err(Refused::Conflict { reason: "nothing to undo".into() })
+                }
+                Command::Profile { identity, .. } if identity == "h1:db" => {
+                    Err(Refused::Failed { context: "secret detail".into() })
+                }
+                _ => Ok(json!({ "dry_run": order.dry_run, "alerts": 1, "done": 1, "refused": [],
+                    "alert": {}, "suppression": {}, "maintenance": {}, "identity": "", "phase": "" })),
+            };
+            orders.lock().unwrap().push(order);
+            reply.send(answer).ok();
+        }
     }
 }
 

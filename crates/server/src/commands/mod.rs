@@ -1,5 +1,7 @@
 //! What each command does, where that is short; the engine's commands have modules of their own.
 
+pub(crate) mod alerts;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod logging;

@@ -1,12 +1,12 @@
 //! Changed alerts on their way to the overlay, the stream, the metrics and the store.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use hanabi_api::{Live, StreamContainer, StreamHub};
-use hanabi_detect::{Alert, AlertSource, AlertState, Incident, Kind, Shard, Watch};
+use hanabi_detect::{Alert, AlertSource, Incident, Kind, Shard, Watch, ledger::Changed};
 use hanabi_telemetry::{DeviationKind, Exporter, Metrics};
 
 /// Where alerts are shown.
@@ -14,8 +14,6 @@ pub(crate) struct AlertDesk {
     live: Arc<Live>,
     hub: StreamHub,
     exporter: Exporter,
-    /// Occurrences that are counted already, by alert id.
-    counted: HashMap<String, u64>,
     /// Shards and slots with changes that are not worth showing at once.
     waiting: BTreeSet<(usize, usize)>,
     alerts: BTreeMap<String, Arc<Alert>>,
@@ -29,18 +27,10 @@ impl AlertDesk {
             live,
             hub,
             exporter,
-            counted: HashMap::new(),
             waiting: BTreeSet::new(),
             alerts: BTreeMap::new(),
             incidents: BTreeMap::new(),
             scratch: Vec::new(),
-        }
-    }
-
-    /// Counts from where a restored watch is: counters start at zero with the process.
-    pub(crate) fn know(&mut self, watch: &Watch) {
-        for alert in watch.ledger.alerts() {
-            self.counted.insert(alert.id.clone(), alert.count);
         }
     }
 
@@ -71,12 +61,17 @@ impl AlertDesk {
 
     /// Shows everything that has changed of a watch.
     pub(crate) fn show(&mut self, watch: &mut Watch) {
-        let (alerts, incidents) = watch.ledger.take_changed();
-        let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+        let (changed, incidents) = watch.ledger.take_changed();
         let incidents: Vec<Arc<Incident>> = incidents.into_iter().map(Arc::new).collect();
-        for alert in &alerts {
-            self.count(alert);
+        for changed in &changed {
+            self.count(changed);
         }
+        let alerts = changed.into_iter().map(|changed| Arc::new(changed.alert)).collect();
+        self.put(alerts, incidents);
+    }
+
+    /// Shows alerts and incidents, and keeps them for the next checkpoint.
+    pub(crate) fn put(&mut self, alerts: Vec<Arc<Alert>>, incidents: Vec<Arc<Incident>>) {
         self.live.put_alerts(alerts.clone());
         self.live.put_incidents(incidents.clone());
         for alert in alerts {
@@ -98,30 +93,22 @@ impl AlertDesk {
         (alerts.into_values().collect(), incidents.into_values().collect())
     }
 
-    fn count(&mut self, alert: &Alert) {
+    fn count(&mut self, changed: &Changed) {
         let metrics = self.exporter.metrics();
+        let alert = &changed.alert;
         let source = match alert.source {
             AlertSource::Hanabi => hanabi_telemetry::AlertSource::Hanabi,
             AlertSource::Falco => hanabi_telemetry::AlertSource::Falco,
         };
-        let before = self.counted.get(&alert.id).copied();
-        if before.is_none() {
+        if changed.opened {
             metrics.alerts_opened.of(source).increment();
         }
-        let new = alert.count.saturating_sub(before.unwrap_or(0));
-        if before != Some(alert.count) {
-            self.counted.insert(alert.id.clone(), alert.count);
-        }
-        if new == 0 {
-            return;
-        }
-        count_kind(metrics, alert.kind, new);
-        if alert.state == AlertState::Suppressed {
-            metrics.alerts_suppressed.add(new);
-        } else {
+        count_kind(metrics, alert.kind, changed.shown + changed.suppressed);
+        metrics.alerts_suppressed.add(changed.suppressed);
+        if changed.shown > 0 {
             let name = alert.container.name.as_str();
-            let now = super::now();
-            self.exporter.count_alert(name, &alert.rule, alert.priority, source, new, now);
+            let (count, now) = (changed.shown, super::now());
+            self.exporter.count_alert(name, &alert.rule, alert.priority, source, count, now);
         }
     }
 }
@@ -141,6 +128,7 @@ fn count_kind(metrics: &Metrics, kind: Kind, count: u64) {
         Kind::NewAccess => DeviationKind::NewAccess,
         Kind::Danger => DeviationKind::Danger,
         Kind::Burst => DeviationKind::Rate,
+        Kind::Silence => DeviationKind::Silence,
         // A rule's match is no deviation from the profile.
         Kind::Rule | Kind::Revision => return,
     };

@@ -1,6 +1,8 @@
 //! The thread that owns the engine: feeds it, steps, and publishes what came of it.
 
+mod decisions;
 mod durable;
+mod orders;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,17 +13,17 @@ use std::{
 use crossbeam_channel::{Receiver, select};
 use hanabi_api::{EngineRequest, LogView, OverviewStats, StreamContainer, StreamHub};
 use hanabi_api::{Live, WAITING_FOR_RESTORE};
-use hanabi_detect::SHARDS;
+use hanabi_detect::{Rulings, SHARDS, Watch};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
 use hanabi_ingest::{Intake, Journal, Position};
 use hanabi_profile::Phase;
-use hanabi_store::{EventLog, LogRow, Store};
+use hanabi_store::{AuditEntry, EventLog, LogRow, Store};
 use hanabi_telemetry::{EventDeltas, Exporter};
 
 use super::{
     alerts::AlertDesk,
     input::{Input, Piece},
-    keeper::Keeper,
+    keeper::{Keeper, Reply},
     observer::Watcher,
     publish::{self, Publisher},
     sources::Sources,
@@ -78,6 +80,7 @@ pub(crate) struct Resume {
     pub(crate) sequence: u64,
     pub(crate) positions: BTreeMap<String, Position>,
     pub(crate) counters: Counters,
+    pub(crate) rulings: Rulings,
 }
 
 /// See the module's text.
@@ -107,6 +110,16 @@ pub(crate) struct Driver {
     rotated: bool,
     skew_start: u64,
     losses_start: u64,
+    /// What operators have decided for all profiles.
+    rulings: Arc<Rulings>,
+    /// Suppressions or maintenance windows have changed since the last checkpoint.
+    ruled: bool,
+    /// What people did since the last checkpoint.
+    audit: Vec<AuditEntry>,
+    /// Answers to be given when the next checkpoint is durable.
+    replies: Vec<Reply>,
+    /// Profiles that were deleted since the last checkpoint.
+    forgotten: Vec<String>,
     clock: Clock,
 }
 
@@ -127,12 +140,16 @@ struct Clock {
 impl Driver {
     pub(crate) fn new(parts: Parts, resume: Resume) -> Self {
         let (live, hub) = (Arc::clone(&parts.live), parts.hub.clone());
-        let mut desk = AlertDesk::new(live, hub, parts.exporter.clone());
+        let desk = AlertDesk::new(live, hub, parts.exporter.clone());
         let (mut stored, mut phases) = (BTreeSet::new(), BTreeMap::new());
         for watch in parts.engine.watches() {
-            desk.know(watch);
             stored.insert(watch.profile.identity.clone());
             phases.insert(watch.profile.identity.clone(), watch.profile.phase);
+        }
+        let rulings = Arc::new(resume.rulings);
+        let mut parts = parts;
+        for room in parts.engine.rooms_mut() {
+            room.shard.set_rulings(&rulings);
         }
         let now = Instant::now();
         Self {
@@ -156,6 +173,11 @@ impl Driver {
             changed: BTreeSet::new(),
             journal_bytes: 0,
             rotated: false,
+            rulings,
+            ruled: false,
+            audit: Vec::new(),
+            replies: Vec::new(),
+            forgotten: Vec::new(),
             clock: Clock {
                 input: now,
                 has_input: false,
@@ -240,6 +262,15 @@ impl Driver {
                 // Nobody waits any more when the request has timed out.
                 drop(reply.send(watch.map(|watch| watch.profile.snapshot())));
             }
+            EngineRequest::Quarantine { identity, reply } => {
+                let mut watches = self.parts.engine.watches();
+                let watch = watches.find(|watch| watch.profile.identity == identity);
+                let items = |watch: &Watch| {
+                    watch.quarantine.iter().map(|(k, i)| (k.clone(), i.clone())).collect()
+                };
+                drop(reply.send(watch.map(items)));
+            }
+            EngineRequest::Order { order, reply } => self.order(&order, reply),
         }
     }
 
@@ -376,7 +407,7 @@ impl Driver {
         self.sequence += u64::from(self.parts.engine.totals().pending != pending);
         let second = self.parts.engine.router.now() / SECOND;
         self.parts.live.with_overview(|overview| overview.advance(second));
-        self.look_at_alerts();
+        self.sequence += u64::from(self.look_at_alerts());
         self.hand_rows_on();
     }
 
@@ -435,6 +466,7 @@ impl Driver {
         let metrics = exporter.metrics();
         publish::measure_lines(metrics, &self.start, &totals, &status, fleet.totals.pending);
         gauges.set(metrics);
+        self.publisher.count(&gauges, engine.router.unwatched(), metrics);
         let variations = gauges.variations();
         let known = *self.variations_start.get_or_insert(variations);
         metrics.variations.raise_to(variations.saturating_sub(known));

@@ -11,13 +11,14 @@ use std::{
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
-use hanabi_api::Live;
+use hanabi_api::{Carried, Live};
 use hanabi_detect::{Alert, Incident};
 use hanabi_event::EventTime;
 use hanabi_ingest::Journal;
 use hanabi_profile::TreeNode;
 use hanabi_store::{Checkpoint, EventLog, Store};
 use hanabi_telemetry::Metrics;
+use tokio::sync::oneshot;
 
 /// Chores that wait at most: a tree in each is up to some megabytes.
 const CHORES_MAX: usize = 4;
@@ -35,7 +36,14 @@ pub(crate) struct Commit {
     pub(crate) incidents: Vec<Arc<Incident>>,
     /// The journal is not needed up to here.
     pub(crate) journal: Option<u64>,
+    /// Profiles whose histories go.
+    pub(crate) forgotten: Vec<String>,
+    /// What people are told then.
+    pub(crate) replies: Vec<Reply>,
 }
+
+/// An answer, and who waits for it.
+pub(crate) type Reply = (oneshot::Sender<Carried>, Carried);
 
 /// Work that can wait.
 pub(crate) enum Chore {
@@ -130,7 +138,7 @@ impl Worker {
         loop {
             select_biased! {
                 recv(commits) -> commit => match commit {
-                    Ok(commit) => self.commit(&commit),
+                    Ok(commit) => self.commit(commit),
                     Err(_) => break,
                 },
                 recv(chores) -> chore => if let Ok(chore) = chore {
@@ -146,7 +154,7 @@ impl Worker {
 
     /// Tries until it is durable: the engine goes on meanwhile, and the journal fills up until its
     /// senders are told to wait.
-    fn commit(&mut self, commit: &Commit) {
+    fn commit(&mut self, commit: Commit) {
         let mut tries = 0;
         self.refused = None;
         // The log's rows up to the checkpoint do not come again after it. Without them events are
@@ -180,6 +188,16 @@ impl Worker {
         let seconds = super::now() as f64 / 1e9;
         self.stores.metrics.store_checkpoint_time.set(seconds);
         self.stores.live.committed(&commit.alerts, &commit.incidents);
+        for (reply, carried) in commit.replies {
+            // Nobody waits any more when the request has timed out.
+            drop(reply.send(carried));
+        }
+        for identity in &commit.forgotten {
+            if let Err(error) = self.stores.store.delete_snapshots(identity) {
+                self.stores.metrics.store_errors.increment();
+                tracing::warn!("the history of {identity} was not deleted: {error}");
+            }
+        }
         if let Some(sequence) = commit.journal
             && let Err(error) = self.stores.journal.trim(sequence)
         {

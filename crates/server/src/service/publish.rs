@@ -30,6 +30,8 @@ struct Pace {
 pub(crate) struct Publisher {
     paces: HashMap<String, Pace>,
     round: u64,
+    /// Totals of ledgers and router at the start of the process, from which counters count.
+    start: Option<[u64; 4]>,
 }
 
 /// The fleet's numbers that are metrics, too.
@@ -41,6 +43,9 @@ pub(crate) struct Gauges {
     quarantine: u64,
     variations: u64,
     coarsenings: u64,
+    departed: u64,
+    overflowed: u64,
+    held: u64,
     progress: Vec<f64>,
     open: BTreeMap<Priority, u64>,
 }
@@ -57,6 +62,10 @@ impl Publisher {
         let mut gauges = Gauges::default();
         self.round += 1;
         for watch in watches {
+            // Deleted, and nothing has come since: its place is kept, and there is nothing to show.
+            if watch.is_blank() {
+                continue;
+            }
             let summary = watch.profile.summary(rules);
             gauges.add(watch, &summary);
             let open = open_alerts(watch);
@@ -73,6 +82,21 @@ impl Publisher {
         let round = self.round;
         self.paces.retain(|_, pace| pace.seen == round);
         (fleet, gauges)
+    }
+
+    /// Brings the counters of what ledgers and the router have refused or held up to date.
+    pub(crate) fn count(&mut self, gauges: &Gauges, unwatched: u64, metrics: &Metrics) {
+        let now = [gauges.departed, gauges.overflowed, gauges.held, unwatched];
+        let start = *self.start.get_or_insert(now);
+        let counters = [
+            &metrics.alerts_departed,
+            &metrics.alerts_overflowed,
+            &metrics.notifications_held,
+            &metrics.silence_unwatched,
+        ];
+        for ((counter, now), start) in counters.into_iter().zip(now).zip(start) {
+            counter.raise_to(now.saturating_sub(start));
+        }
     }
 
     fn rate(&mut self, id: &str, events: u64) -> f64 {
@@ -103,6 +127,9 @@ impl Gauges {
         self.containers += watch.instances.len() as u64;
         self.variations += watch.profile.variations;
         self.coarsenings += watch.profile.tree.coarsenings();
+        self.departed += watch.ledger.left;
+        self.overflowed += watch.ledger.overflowed;
+        self.held += watch.ledger.held;
         self.quarantine += watch.quarantine.values().filter(|item| !item.accepted).count() as u64;
         if !summary.phase.detects() {
             self.progress.push(summary.learning.progress / 100.0);

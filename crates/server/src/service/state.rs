@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hanabi_detect::{Router, SHARDS, Settings, Shard, ShardRest, Watch};
+use hanabi_detect::{Maintenance, Router, SHARDS, Settings, Shard, ShardRest, Suppression, Watch};
 use hanabi_ingest::Position;
 use hanabi_store::{Restored, Store};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -62,6 +62,8 @@ pub(crate) struct Start {
     pub(crate) sequence: u64,
     pub(crate) positions: BTreeMap<String, Position>,
     pub(crate) counters: Counters,
+    pub(crate) suppressions: Vec<Suppression>,
+    pub(crate) maintenance: Vec<Maintenance>,
     /// Profiles that could not be read and begin anew.
     pub(crate) set_aside: u64,
 }
@@ -109,6 +111,8 @@ pub(crate) fn restore(store: &Store, settings: &Settings) -> anyhow::Result<Star
             sequence: 0,
             positions,
             counters: Counters::default(),
+            suppressions: Vec::new(),
+            maintenance: Vec::new(),
             set_aside: 0,
         });
     };
@@ -126,7 +130,16 @@ pub(crate) fn restore(store: &Store, settings: &Settings) -> anyhow::Result<Star
     let now = state.router.now();
     let reader = Reader { blobs, dir: store.dir(), settings, now };
     let (shards, set_aside) = reader.shards(state.shards);
-    Ok(Start { router: state.router, shards, sequence, positions, counters, set_aside })
+    Ok(Start {
+        router: state.router,
+        shards,
+        sequence,
+        positions,
+        counters,
+        suppressions: restored.suppressions,
+        maintenance: restored.maintenance,
+        set_aside,
+    })
 }
 
 fn positions(restored: &Restored) -> anyhow::Result<BTreeMap<String, Position>> {

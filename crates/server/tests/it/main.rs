@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bad_input;
+mod feedback;
 mod metrics;
 mod page;
 mod recordings;

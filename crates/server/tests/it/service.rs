@@ -146,6 +146,18 @@ impl Service {
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
     }
 
+    /// Has something changed; the status and the answer.
+    pub(crate) fn change(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .unwrap();
+        let mut answer = self.agent.run(request).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
     /// What became of every line.
     pub(crate) fn totals(&self) -> Totals {
         Totals::of(&self.get("/api/sources")["totals"])

@@ -85,6 +85,9 @@ impl Model {
             alerts,
             incidents: vec![incident(self.sequence, self.sequence)],
             engine: self.sequence.to_string().into_bytes(),
+            audit: Vec::new(),
+            suppressions: None,
+            maintenance: None,
             counters: vec![7; 3],
         }
     }

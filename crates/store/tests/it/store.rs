@@ -3,11 +3,11 @@
 use std::fs;
 
 use crate::common::{alert, incident, tree};
-use hanabi_detect::AlertState;
+use hanabi_detect::{AlertState, Maintenance, Suppression, SuppressionScope};
 use hanabi_event::Priority;
 use hanabi_store::{
     AlertQuery, AuditEntry, Checkpoint, EventLog, IncidentQuery, LogOptions, Store, StoreError,
-    StoreOptions, Suppression, SuppressionScope,
+    StoreOptions,
 };
 
 fn open(dir: &tempfile::TempDir) -> Store {
@@ -178,22 +178,50 @@ fn incidents_and_audit_are_paged() {
 }
 
 #[test]
-fn suppressions_come_and_go() {
+fn what_people_did_is_committed_with_the_state_it_made() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let suppression = Suppression {
         id: "s1".into(),
-        scope: SuppressionScope::Container,
-        value: "web".into(),
-        created: 1,
+        scope: SuppressionScope::Rule,
+        value: "Terminal shell in container".into(),
+        created: 5,
         by: "ann".into(),
-        expires: Some(2),
-        note: "maintenance".into(),
+        expires: Some(10),
+        note: "the nightly job".into(),
     };
-    store.put_suppression(&suppression).unwrap();
-    assert_eq!(store.suppressions().unwrap(), std::slice::from_ref(&suppression));
-    assert!(store.delete_suppression("s1").unwrap());
-    assert!(!store.delete_suppression("s1").unwrap());
+    let window = Maintenance {
+        id: "m1".into(),
+        container: "web-*".into(),
+        start: 5,
+        end: 9,
+        created: 4,
+        by: "ann".into(),
+        note: String::new(),
+    };
+    let entry = |action: &str| AuditEntry { action: action.into(), ..AuditEntry::default() };
+    let made = Checkpoint {
+        sequence: 1,
+        audit: vec![entry("alert.suppress"), entry("maintenance.add")],
+        suppressions: Some(vec![suppression.clone()]),
+        maintenance: Some(vec![window.clone()]),
+        ..Checkpoint::default()
+    };
+    store.commit(&made).unwrap();
+    store.commit(&Checkpoint { sequence: 2, ..Checkpoint::default() }).unwrap();
+    drop(store);
+    let store = open(&dir);
+    let restored = store.restore().unwrap();
+    assert_eq!(restored.suppressions, [suppression]);
+    assert_eq!(restored.maintenance, [window]);
+    let audit = store.audit(10, None).unwrap().items;
+    let actions: Vec<_> = audit.iter().map(|e| (e.sequence, e.action.as_str())).collect();
+    assert_eq!(actions, [(2, "maintenance.add"), (1, "alert.suppress")]);
+    let gone = Checkpoint { sequence: 3, suppressions: Some(Vec::new()), ..Checkpoint::default() };
+    store.commit(&gone).unwrap();
+    assert!(store.suppressions().unwrap().is_empty());
+    assert_eq!(store.maintenance().unwrap().len(), 1);
+    assert!(store.check().unwrap().is_clean());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the driver makes durable: checkpoints, histories of trees, and the last state of all.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use hanabi_detect::{Maintenance, Rulings, Suppression};
 use hanabi_ingest::Position;
 use hanabi_store::Checkpoint;
 use hanabi_telemetry::observe_process;
@@ -65,7 +66,8 @@ impl Driver {
         if self.sequence == self.committed && self.fed.is_empty() {
             return false;
         }
-        let due = self.clock.checkpoint.elapsed() >= self.parts.rhythm.checkpoint_every
+        let due = !self.replies.is_empty()
+            || self.clock.checkpoint.elapsed() >= self.parts.rhythm.checkpoint_every
             || self.rotated
             || self.journal_bytes >= self.parts.rhythm.journal_bytes;
         due && !self.parts.keeper.is_busy()
@@ -112,17 +114,39 @@ impl Driver {
             removed_profiles,
             alerts: alerts.iter().map(|alert| alert.as_ref().clone()).collect(),
             incidents: incidents.iter().map(|incident| incident.as_ref().clone()).collect(),
+            audit: std::mem::take(&mut self.audit),
+            suppressions: self.ruled.then(|| self.rulings.suppressions().cloned().collect()),
+            maintenance: self.ruled.then(|| self.rulings.maintenance().to_vec()),
             engine: state::pack_engine(&self.parts.engine.router, shards)?,
             counters: state::pack(&Counters { dropped })?,
         };
         self.committed = self.sequence;
         self.journal_bytes = 0;
         self.rotated = false;
+        self.ruled = false;
         let journal = match self.positions.get(JOURNAL) {
             Some(Position::Journal { sequence }) => Some(*sequence),
             Some(Position::None | Position::File { .. }) | None => None,
         };
-        Ok(Commit { checkpoint, alerts, incidents, journal })
+        let replies = std::mem::take(&mut self.replies);
+        let forgotten = std::mem::take(&mut self.forgotten);
+        Ok(Commit { checkpoint, alerts, incidents, journal, forgotten, replies })
+    }
+
+    /// Lets new rulings hold for all profiles, in place of those of a kind that is given.
+    pub(super) fn rule(
+        &mut self,
+        suppressions: Option<Vec<Suppression>>,
+        maintenance: Option<Vec<Maintenance>>,
+    ) {
+        let before = &self.rulings;
+        let suppressions = suppressions.unwrap_or_else(|| before.suppressions().cloned().collect());
+        let maintenance = maintenance.unwrap_or_else(|| before.maintenance().to_vec());
+        self.rulings = Arc::new(Rulings::new(suppressions, maintenance, before.reopen_within));
+        self.ruled = true;
+        for room in self.parts.engine.rooms_mut() {
+            room.shard.set_rulings(&self.rulings);
+        }
     }
 
     pub(super) fn upkeep(&mut self) {

@@ -1,0 +1,71 @@
+//! What people do to profiles, and what waits in their quarantine.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::rulings::Nothing;
+use super::triage::order;
+use crate::app::AppState;
+use crate::body::JsonBody;
+use crate::command::{Command, ProfileOperation};
+use crate::engine::EngineError;
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::resolve;
+
+/// `GET /api/hbt/{id}/quarantine`: dangerous behaviour seen while learning, and what was decided.
+pub(crate) async fn quarantine(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let items = state.parts.engine.quarantine(&identity).await.map_err(|error| match error {
+        EngineError::Busy => ApiError::Busy { what: error.to_string() },
+        EngineError::Gone => ApiError::NotReady { reasons: vec![error.to_string()] },
+    })?;
+    let items = items.ok_or_else(|| ApiError::not_found("profile", &id))?;
+    let rows: Vec<_> = items
+        .iter()
+        .map(|(key, item)| {
+            json!({
+                "id": key, "rule": item.rule, "what": item.what, "seconds": item.slots,
+                "accepted": item.accepted, "rejected": item.rejected, "by": item.by,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "identity": identity, "quarantine": rows })).into_response())
+}
+
+/// `POST /api/hbt/{id}/quarantine/{item}/{accept,reject}`.
+pub(crate) async fn decide(
+    State(state): State<Arc<AppState>>,
+    Path((id, item)): Path<(String, String)>,
+    accept: bool,
+    mut params: Params,
+    JsonBody(Nothing {}): JsonBody<Nothing>,
+) -> Result<Response, ApiError> {
+    let dry_run = params.flag("dry_run")?;
+    params.finish()?;
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    order(&state, Command::Quarantine { identity, item, accept }, dry_run).await
+}
+
+/// `POST /api/hbt/{id}/{relearn,freeze,unfreeze}` and `DELETE /api/hbt/{id}`.
+pub(crate) async fn operate(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    operation: ProfileOperation,
+    mut params: Params,
+    JsonBody(Nothing {}): JsonBody<Nothing>,
+) -> Result<Response, ApiError> {
+    let dry_run = params.flag("dry_run")?;
+    params.finish()?;
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    order(&state, Command::Profile { identity, operation }, dry_run).await
+}
