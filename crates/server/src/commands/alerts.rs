@@ -97,7 +97,7 @@ fn row(alert: &Value) -> String {
         field(&alert["id"]),
         field(&alert["state"]),
         field(&alert["priority"]),
-        alert["count"],
+        alert["count"].as_u64().unwrap_or(0),
         field(&alert["last_seen"]),
         plain(&field(&alert["summary"]["en"])),
     )
