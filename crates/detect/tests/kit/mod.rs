@@ -10,6 +10,7 @@
     reason = "each test binary uses a part of the kit"
 )]
 
+pub mod outline;
 pub mod run;
 pub mod shop;
 

@@ -5,6 +5,8 @@
 mod bad_input;
 mod feedback;
 mod metrics;
+#[path = "../../../detect/tests/kit/outline.rs"]
+mod outline;
 mod page;
 mod recordings;
 mod restart;

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::outline;
+
 /// The folder that `HANABI_RECORDINGS` names; its absence is said aloud.
 fn recordings() -> Option<PathBuf> {
     let folder = std::env::var_os("HANABI_RECORDINGS").map(PathBuf::from).filter(|f| f.is_dir());
@@ -64,6 +66,34 @@ fn slow_detection_on_shop_b() {
     holds(&eval(&folder, "shop-b", &[]), 18, "shop-b");
     holds(&eval(&folder, "shop-b", &["--self-ending"]), 18, "shop-b, learning ends by itself");
     holds(&eval(&folder, "shop-b", &["--without", "enters"]), 17, "shop-b, exits only");
+}
+
+/// What a person reads of a whole recording: each alert as a line with what it says, and the tree of
+/// every container. A change of these files is a change of what analysts are told, to be read.
+#[test]
+#[ignore = "reads a whole recording"]
+fn slow_every_alert_and_tree_of_shop_b() {
+    let Some(folder) = recordings() else { return };
+    let trees = tempfile::tempdir().expect("a directory");
+    let at = trees.path().to_str().expect("a path in UTF-8");
+    let args = ["replay", "--detect-from", "2026-11-22T09:14:42.102859244Z", "--snapshots", at];
+    let output = hanabi(&args, &[&folder.join("shop-b.jsonl.zst")]);
+    let alerts = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<String> = alerts
+        .lines()
+        .map(|l| outline::line(&serde_json::from_str(l).expect("an alert")))
+        .collect();
+    insta::assert_snapshot!("shop_b_alerts", lines.join("\n"));
+    let containers = ["batch", "cache", "cart", "db", "loadgen", "loadgen2", "pgbench", "web"];
+    for container in containers {
+        let path = trees.path().join(format!("vm_{container}.json"));
+        let text = std::fs::read_to_string(&path).expect("a snapshot for every container");
+        let tree = serde_json::from_str(&text).expect("a tree");
+        let mut drawn = String::new();
+        outline::outline("", &tree, 0, &mut drawn);
+        assert!(drawn.lines().count() < 1_000, "{container} is too long to be read");
+        insta::assert_snapshot!(format!("shop_b_{container}"), drawn);
+    }
 }
 
 #[test]
