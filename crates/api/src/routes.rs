@@ -80,8 +80,9 @@ fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
             post(move |state, id, params, body| profiles::decide(state, id, accept, params, body)),
         );
     }
-    use ProfileOperation::{Freeze, Relearn, Unfreeze};
-    for operation in [Relearn, Freeze, Unfreeze] {
+    for operation in
+        [ProfileOperation::Relearn, ProfileOperation::Freeze, ProfileOperation::Unfreeze]
+    {
         router = router.route(
             &format!("/api/hbt/{{id}}/{}", operation.as_str()),
             post(move |state, id, params, body| {

@@ -393,7 +393,7 @@ mod tests {
         for second in (1_000..2_000).chain(9_000..9_100) {
             rhythms.hear(0, second * SECOND);
             rhythms.mark(seats[0], second * SECOND);
-            if second < 2_000 || second > 9_050 {
+            if !(2_000..=9_050).contains(&second) {
                 rhythms.mark(seats[1], second * SECOND);
             }
             assert!(rhythms.due(0).is_empty(), "{second}");

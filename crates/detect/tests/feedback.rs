@@ -1,5 +1,7 @@
 //! What people teach a profile: every kind of alert, promoted, does not come again; undone, it does.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
 mod kit;
 
 use hanabi_detect::{AlertState, Settings, Watch, triage::Actor};

@@ -1,5 +1,7 @@
 //! The life of an alert in its ledger: recurrences, people, suppressions, windows, and their undoing.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
 use std::sync::Arc;
 
 use hanabi_detect::{
@@ -158,6 +160,7 @@ fn an_acknowledged_alert_asks_again_when_it_gets_worse() {
 
 #[test]
 fn every_state_takes_what_makes_sense_in_it() {
+    use AlertState::{Acknowledged, Open, Promoted, Resolved, Suppressed};
     let acts = [
         Act::Acknowledge { text: text() },
         Act::Resolve { text: text() },
@@ -165,7 +168,6 @@ fn every_state_takes_what_makes_sense_in_it() {
         Act::Note { text: text() },
         Act::Assign { to: "bob".to_owned() },
     ];
-    use AlertState::{Acknowledged, Open, Promoted, Resolved, Suppressed};
     let table = [
         (Open, [Some(Acknowledged), Some(Resolved), None]),
         (Acknowledged, [None, Some(Resolved), Some(Open)]),

@@ -141,9 +141,8 @@ impl Lesson {
     pub fn generalised(&self) -> Self {
         let mut wide = self.clone();
         for path in &mut wide.paths {
-            let directory: Vec<&str> =
-                path.iter().rev().skip(1).rev().map(|(_, name)| name.as_str()).collect();
-            let directory = directory.iter().map(|name| format!("/{name}")).collect::<String>();
+            let above = path.split_last().map_or(&[][..], |(_, above)| above);
+            let directory = above.iter().fold(String::new(), |text, (_, name)| text + "/" + name);
             let guarded = is_guarded_directory(&directory);
             if let Some((kind, name)) = path.last_mut() {
                 let ending = Shape::Ending.pattern(*kind, name).map(|(pattern, _)| pattern);

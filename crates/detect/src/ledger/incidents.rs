@@ -17,12 +17,11 @@ impl Ledger {
     pub(super) fn join_incident(&mut self, fingerprint: &str, place: &Place<'_>) {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         let recent = |i: &Incident| place.time.saturating_sub(i.last_seen) <= INCIDENT_GAP;
-        let index = match self.incidents.iter().rposition(recent) {
-            Some(index) => index,
-            None => {
-                let incident = begin(alert, place);
-                self.add_incident(incident)
-            }
+        let index = if let Some(index) = self.incidents.iter().rposition(recent) {
+            index
+        } else {
+            let incident = begin(alert, place);
+            self.add_incident(incident)
         };
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         let incident = &mut self.incidents[index];

@@ -79,10 +79,8 @@ fn list(client: &Client, args: &ListArgs, as_json: bool) -> Result<String> {
         given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let answer = client.get("/api/alerts", &query)?;
     let alerts = answer["alerts"].as_array().context("the answer has no alerts")?;
-    let mut text = String::new();
-    for alert in alerts {
-        text += &if as_json { format!("{alert}\n") } else { row(alert) };
-    }
+    let line = |alert: &Value| if as_json { format!("{alert}\n") } else { row(alert) };
+    let text: String = alerts.iter().map(line).collect();
     if answer["next_cursor"].is_string() {
         eprintln!("hanabi: there are more; narrow the list, or raise --limit");
     }
@@ -114,11 +112,13 @@ fn told(word: &str, target: &Target, answer: &Value) -> String {
         _ => format!("{word} {would} {alerts} alerts\n"),
     };
     for line in answer["lets_through"].as_array().into_iter().flatten() {
-        text += &format!("  lets through {}\n", plain(line.as_str().unwrap_or_default()));
+        let line = plain(line.as_str().unwrap_or_default());
+        text.extend(["  lets through ", line.as_str(), "\n"]);
     }
     for one in answer["refused"].as_array().into_iter().flatten() {
         let reason = plain(one["reason"].as_str().unwrap_or_default());
-        text += &format!("  {} refused: {reason}\n", one["id"].as_str().unwrap_or_default());
+        let id = plain(one["id"].as_str().unwrap_or_default());
+        text.extend(["  ", id.as_str(), " refused: ", reason.as_str(), "\n"]);
     }
     text
 }
@@ -148,10 +148,14 @@ fn escaped(id: &str) -> String {
     id.bytes().fold(String::new(), |mut out, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte as char),
-            _ => out += &format!("%{byte:02X}"),
+            _ => out.push_str(&percent(byte)),
         }
         out
     })
+}
+
+fn percent(byte: u8) -> String {
+    format!("%{byte:02X}")
 }
 
 fn print(text: &str) -> Result<()> {

@@ -99,7 +99,6 @@ fn what_people_decide_survives_a_kill_and_does_what_it_said() {
     send(&mut service, &text, &mut received);
     let before = all(&service);
     // A checkpoint is five minutes away, so only the answers themselves make the actions durable.
-    let open: Vec<&Value> = before.iter().filter(|a| a["state"] == "open").collect();
     let promoted = of_rule(&before, "danger.account_discovery", "web")[0];
     let shared = of_rule(&before, "hbt.new_process", "batch")[0];
     let acknowledged = of_rule(&before, "danger.miner", "batch")[0]["id"].as_str().unwrap();
@@ -150,33 +149,45 @@ fn what_people_decide_survives_a_kill_and_does_what_it_said() {
         ["alert.promote", "alert.promote", "alert.suppress", "alert.assign", "alert.ack"];
     assert_eq!(actions, expected);
 
-    // The same day again, two days later: what was promoted fits, what was suppressed is counted.
-    send(&mut service, &moved(&text, 2), &mut received);
+    let promoted = promoted.clone();
+    the_same_again(service, &data, &text, &mut received, &promoted);
+}
+
+/// The same two days later: what was promoted fits, what was suppressed is counted; and two days
+/// after that, undone, the alert comes again.
+fn the_same_again(
+    mut service: Service,
+    data: &Path,
+    text: &[u8],
+    received: &mut u64,
+    promoted: &Value,
+) {
+    let id = promoted["id"].as_str().unwrap();
+    send(&mut service, &moved(text, 2), received);
     service.wait("counts", |service| {
         let alerts = all(service);
         let quiet = alerts.iter().filter(|a| a["state"] == "suppressed").collect::<Vec<_>>();
         let grown = quiet.iter().any(|a| a["count"].as_u64() > Some(20));
         (grown && !quiet.is_empty()).then_some(())
     });
-    assert_eq!(state(&service, &id(promoted)), "promoted");
-    let again = service.get(&format!("/api/alerts/{}", id(promoted)));
+    assert_eq!(state(&service, id), "promoted");
+    let again = service.get(&format!("/api/alerts/{}", id));
     assert_eq!(again["count"], promoted["count"], "it fits now");
     let metrics = service.text("/metrics");
     let counted =
         metrics.lines().find(|l| l.starts_with("hanabi_alerts_suppressed_total")).unwrap();
     assert!(!counted.ends_with(" 0"), "{counted}");
 
-    let undone = change(&service, &format!("/api/alerts/{}/undo", id(promoted)), &json!({}));
+    let undone = change(&service, &format!("/api/alerts/{}/undo", id), &json!({}));
     assert_eq!(undone["alert"]["state"], "open");
     service.kill();
-    let mut service = start(&data);
-    assert_eq!(state(&service, &id(promoted)), "open");
-    send(&mut service, &moved(&text, 4), &mut received);
+    let mut service = start(data);
+    assert_eq!(state(&service, id), "open");
+    send(&mut service, &moved(text, 4), received);
     service.wait("the alert to come again", |service| {
-        let alert = service.get(&format!("/api/alerts/{}", id(promoted)));
+        let alert = service.get(&format!("/api/alerts/{}", id));
         (alert["count"].as_u64() > promoted["count"].as_u64()).then_some(())
     });
-    assert!(!open.is_empty());
 }
 
 #[test]

@@ -264,7 +264,7 @@ impl Driver {
             }
         }
         let alerts = match (&undone, place) {
-            (Undone::Alert, _) => 1,
+            (Undone::Alert, _) | (Undone::Promotion(_), Place::Store(_)) => 1,
             (Undone::Suppression(id), _) => {
                 let lifted = self.unsuppress(id, change);
                 lifted.unwrap_or_else(|| self.on_all(|w| w.ledger.lift(id, change.actor))).max(1)
@@ -276,12 +276,13 @@ impl Driver {
                         .unwrap_or_else(|| watch.ledger.lift(id, change.actor)))
                 })? as u64
             }
-            (Undone::Promotion(_), Place::Store(_)) => 1,
         };
         Ok(json!({ "alerts": alerts, "undone": action }))
     }
 }
 
+/// A refusal as the API has it.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(super) fn conflict(refusal: Refusal) -> Refused {
     Refused::Conflict { reason: refusal.to_string() }
 }
