@@ -1,7 +1,7 @@
 //! Values of other crates as they go over the wire: times as RFC 3339.
 
 use hanabi_event::EventTime;
-use hanabi_profile::{Learning, Phase, ProfileSummary};
+use hanabi_profile::{Addition, Learning, Phase, ProfileSummary, RevisionDiff};
 use hanabi_store::{AlertBucket, AlertStats, LogRow, SnapshotInfo};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -59,6 +59,47 @@ pub(crate) struct ProfileView<'a> {
     first_seen: Time,
     last_seen: Time,
     revisions: &'a [String],
+    diffs: Vec<DiffView<'a>>,
+}
+
+/// What a new image changed.
+#[derive(Debug, Serialize)]
+struct DiffView<'a> {
+    image: &'a str,
+    parent: &'a str,
+    since: Time,
+    until: Time,
+    additions: Vec<AdditionView<'a>>,
+    additions_total: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct AdditionView<'a> {
+    kind: &'a str,
+    process: &'a str,
+    token: &'a str,
+    count: u64,
+    first_seen: Time,
+}
+
+impl<'a> DiffView<'a> {
+    fn of(diff: &'a RevisionDiff) -> Self {
+        let addition = |a: &'a Addition| AdditionView {
+            kind: &a.kind,
+            process: &a.process,
+            token: &a.token,
+            count: a.count,
+            first_seen: Time(a.first_seen),
+        };
+        Self {
+            image: &diff.image,
+            parent: &diff.parent,
+            since: Time(diff.since),
+            until: Time(diff.until),
+            additions: diff.additions.iter().map(addition).collect(),
+            additions_total: diff.additions_total,
+        }
+    }
 }
 
 impl<'a> ProfileView<'a> {
@@ -73,6 +114,7 @@ impl<'a> ProfileView<'a> {
             first_seen: Time(profile.first_seen),
             last_seen: Time(profile.last_seen),
             revisions: &profile.revisions,
+            diffs: profile.diffs.iter().map(DiffView::of).collect(),
         }
     }
 }

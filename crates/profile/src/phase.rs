@@ -3,6 +3,8 @@
 use hanabi_event::EventTime;
 use serde::{Deserialize, Serialize};
 
+use crate::revision::RevisionDiff;
+
 /// Where a profile is in its life.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -103,6 +105,9 @@ pub struct ProfileSummary {
     pub first_seen: EventTime,
     /// Last event, ns.
     pub last_seen: EventTime,
-    /// Images seen, newest last.
+    /// Images seen, in the order of their first appearance.
     pub revisions: Vec<String>,
+    /// What the last images changed, newest last.
+    #[serde(default)]
+    pub diffs: Vec<RevisionDiff>,
 }

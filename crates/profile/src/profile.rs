@@ -421,6 +421,7 @@ impl Profile {
             first_seen: self.first_seen,
             last_seen: self.last_seen,
             revisions: self.revisions.clone(),
+            diffs: self.diffs.clone(),
         }
     }
 

@@ -14,7 +14,9 @@ use hanabi_api::{
 use hanabi_detect::{Alert, Incident, Quarantined};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
 use hanabi_ingest::{Batch, Intake, IntakeOptions};
-use hanabi_profile::{BranchProgress, Learning, Phase, ProfileSummary, TreeNode};
+use hanabi_profile::{
+    Addition, BranchProgress, Learning, Phase, ProfileSummary, RevisionDiff, TreeNode,
+};
 use hanabi_store::{EventLog, LogOptions, LogRow, Store, StoreOptions};
 use hanabi_telemetry::{Exporter, ExporterOptions, Metrics};
 use serde_json::{Value, json};
@@ -226,6 +228,19 @@ pub(crate) fn fleet() -> Fleet {
         first_seen: NOW - 3_600 * SECOND,
         last_seen: NOW - 2 * SECOND,
         revisions: vec!["shop/web:1.4.2".into()],
+        diffs: vec![RevisionDiff {
+            image: "shop/web:1.4.2".into(),
+            parent: "shop/web:1.4.1".into(),
+            additions: vec![Addition {
+                kind: "new_file".into(),
+                process: "node".into(),
+                token: "/app/lib/money.js".into(),
+                count: 3,
+                first_seen: 1_795_337_700_000_000_000,
+            }],
+            additions_total: 1,
+            ..RevisionDiff::default()
+        }],
         ..ProfileSummary::default()
     };
     Fleet {
