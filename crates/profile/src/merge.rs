@@ -19,7 +19,6 @@ use crate::{
     phase::Phase,
     profile::Profile,
     program::ProgramInfo,
-    promote,
     revision::{MAX_DIFFS, RevisionDiff},
     revision_sets::RevisionSets,
     shares::Share,
@@ -71,7 +70,7 @@ impl Profile {
         merged.last_seen = self.last_seen.max(other.last_seen);
         merged.revisions = in_order(&self.revisions, &other.revisions);
         merged.diffs = diffs(&self.diffs, &other.diffs);
-        merged.promotions = promote::joined(&self.promotions, &other.promotions);
+        merged.promotions = crate::promote::joined(&self.promotions, &other.promotions);
         let mut builder = Builder::new(self, other);
         builder.programs();
         let Builder { mut out, info, crowded, sides } = builder;

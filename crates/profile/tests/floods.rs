@@ -4,6 +4,7 @@ mod kit;
 
 use hanabi_profile::{Found, access::Access};
 use kit::{Feed, counted, word};
+use proptest::prelude::*;
 
 /// A profile with some work of its own, seen again and again.
 fn working(max_nodes: usize) -> Feed {
@@ -175,4 +176,31 @@ fn what_a_full_tree_folded_is_accepted_only_by_a_profile_that_detects() {
     assert!(!feed.knows_file("app", "/srv/app/unseen"), "only where the flood was");
     let snapshot = feed.snapshot();
     assert!(snapshot.contains("\"coarsened\": true") && snapshot.contains("\"support\""));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_within_a_window_does_not_matter_to_what_is_folded(seed in any::<u64>()) {
+        let tree = |seed: u64| {
+            let mut feed = Feed::small(1_000);
+            feed.limits.merge = false;
+            feed.file("app", "/etc/app.conf").at(1_001);
+            // More than nine tenths at the end of the window, and never full within it.
+            let mut names: Vec<u64> = (0..905).collect();
+            let mut state = seed | 1;
+            for n in (1..names.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                names.swap(n, (state >> 33) as usize % (n + 1));
+            }
+            for n in names {
+                feed.file("app", &format!("/srv/{}/{}", word(n % 3), word(n)));
+            }
+            feed.at(1_002);
+            assert_eq!((feed.profile.tree.coarsenings(), counted(&feed.profile)), (1, 906));
+            feed.snapshot()
+        };
+        prop_assert!(tree(seed) == tree(1), "another order, another tree");
+    }
 }

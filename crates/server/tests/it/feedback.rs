@@ -133,7 +133,7 @@ fn what_people_decide_survives_a_kill_and_does_what_it_said() {
     }
     service.kill();
 
-    let mut service = start(&data);
+    let service = start(&data);
     assert_eq!(state(&service, acknowledged), "acknowledged");
     let alert = service.get(&format!("/api/alerts/{acknowledged}"));
     assert_eq!(
