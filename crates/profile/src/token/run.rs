@@ -44,7 +44,7 @@ fn shape(run: &str) -> Shape {
 }
 
 /// How long the names are that Python's `tempfile` makes: `tmp` and eight small letters, digits and
-/// underscores (`_RandomNameSequence` in CPython's `Lib/tempfile.py`).
+/// underscores (CPython's `tempfile._RandomNameSequence`).
 pub(super) const TEMPORARY_NAME: usize = 11;
 
 /// True when a word is, or begins with and then has an ending, such a name. An underscore before
@@ -141,10 +141,17 @@ fn is_random(shape: &Shape, length: usize) -> bool {
         || (length >= 20 && shape.digits > 0 && mixed)
 }
 
+/// Names of temporary files are short.
+const LONGEST_TEMPLATE: usize = 40;
+
 /// The last part of a name made by `mktemp`'s template (`build.XXXXXX`), which may change its class
 /// of character once only; or of one made by Python with a prefix (`wgunicorn-` and eight small
 /// letters and digits).
 fn is_template(shape: &Shape, run: &str, before: &[u8]) -> bool {
+    // Where a longer word is cut, what comes last is not its end.
+    if before.len() > LONGEST_TEMPLATE {
+        return false;
+    }
     let capital = run.bytes().skip(1).any(|b| b.is_ascii_uppercase());
     let mktemp = before.ends_with(b".")
         && matches!(run.len(), 6 | 10)
