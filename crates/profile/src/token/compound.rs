@@ -235,7 +235,8 @@ fn base64(text: &[u8], out: &mut String) -> Option<usize> {
     let shaped = padding <= 2 && (body + padding) % 4 == 0 && body + padding >= BASE64;
     let kind = |b: &u8| (b.is_ascii_digit(), b.is_ascii_uppercase(), b.is_ascii_lowercase());
     let changes = written.windows(2).filter(|w| kind(&w[0]) != kind(&w[1])).count();
-    let whole = ends(text, body + padding);
+    // A token behind it was a word before, and then this was no end.
+    let whole = ends(text, body + padding) && text.get(body + padding) != Some(&b'<');
     (whole && sure && shaped && mixed && changes * 5 >= body * 2).then(|| {
         out.push_str("<base64>");
         body + padding

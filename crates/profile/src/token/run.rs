@@ -44,7 +44,7 @@ fn shape(run: &str) -> Shape {
 }
 
 /// How long the names are that Python's `tempfile` makes: `tmp` and eight small letters, digits and
-/// underscores (CPython's `tempfile._RandomNameSequence`).
+/// underscores (`tempfile._RandomNameSequence`).
 pub(super) const TEMPORARY_NAME: usize = 11;
 
 /// True when a word is, or begins with and then has an ending, such a name. An underscore before
