@@ -62,7 +62,7 @@ impl Watch {
         let score = Score::base("known_from_start_only", score::LATE_ACCOUNTS);
         let mut finding = case.finding(Kind::NewAccess, &subject, score, &raw);
         finding.path.learned = vec![info.name.clone()];
-        finding.path.token = "read long after its start".to_owned();
+        "read long after its start".clone_into(&mut finding.path.token);
         finding.mitre = vec!["T1087.001".to_owned()];
         Some(finding)
     }

@@ -320,24 +320,23 @@ proptest! {
         let mut rulings: Vec<Suppression> = Vec::new();
         let mut stages = vec![(AlertState::Open, String::new())];
         for (number, act) in acts.iter().enumerate() {
-            let done = match act {
-                Some(act) => case.ledger.act(&fingerprint, act, &by("ann", START)).is_ok(),
-                None => {
-                    let value = format!("{number}");
-                    let scope = SuppressionScope::Fingerprint;
-                    let made = Suppression {
-                        value: fingerprint.clone(),
-                        ..suppression(scope, &value, None)
-                    };
-                    rulings.push(made.clone());
+            let done = if let Some(act) = act {
+                case.ledger.act(&fingerprint, act, &by("ann", START)).is_ok()
+            } else {
+                let value = format!("{number}");
+                let scope = SuppressionScope::Fingerprint;
+                let made = Suppression {
+                    value: fingerprint.clone(),
+                    ..suppression(scope, &value, None)
+                };
+                rulings.push(made.clone());
+                case.rule(&rulings, &[]);
+                let quietened = case.ledger.suppress(&made, &by("ann", START)) > 0;
+                if !quietened {
+                    rulings.pop();
                     case.rule(&rulings, &[]);
-                    let quietened = case.ledger.suppress(&made, &by("ann", START)) > 0;
-                    if !quietened {
-                        rulings.pop();
-                        case.rule(&rulings, &[]);
-                    }
-                    quietened
                 }
+                quietened
             };
             if done {
                 let alert = case.alert(&fingerprint);

@@ -632,13 +632,13 @@ fn a_build_does_what_it_always_does() {
         let make = Proc::new("/usr/bin/make", 7_000 + at as i64).exec();
         let git = Proc::new("/usr/bin/git", 8_000 + at as i64).child_of(&make);
         let place = format!("{place}{}Q{at}x", word(at as usize));
-        let made = format!("{place}/app");
+        let product = format!("{place}/app");
         s.execve(ci, &make).execve(ci, &git);
         for n in 0..files {
             s.openat(ci, &git, &format!("{place}/{}", word(n)), "O_CREAT|O_EXCL|O_WRONLY");
         }
         let flags = "3(EXE_WRITABLE|EXE_UPPER_LAYER)";
-        let app = Proc::new(&made, 9_000 + at as i64).child_of(&make).exe_flags(flags);
+        let app = Proc::new(&product, 9_000 + at as i64).child_of(&make).exe_flags(flags);
         s.execve(ci, &app).exit(ci, &app).exit(ci, &git).exit(ci, &make);
     };
     let ci = Box::new("ci", "332497b102cd", "shop/ci:1");

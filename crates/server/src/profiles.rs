@@ -100,7 +100,7 @@ mod tests {
         write(directory.path(), [learned("b")].iter()).unwrap();
         let mut router = Router::new(false);
         let shards = read(directory.path(), &mut router).unwrap();
-        let watches: Vec<&Watch> = shards.iter().flat_map(|s| s.watches()).collect();
+        let watches: Vec<&Watch> = shards.iter().flat_map(hanabi_detect::Shard::watches).collect();
         assert_eq!(watches.len(), 1);
         assert_eq!(watches[0].profile.events, 10, "each place has counted five");
     }

@@ -171,21 +171,21 @@ fn the_same_again(
         (grown && !quiet.is_empty()).then_some(())
     });
     assert_eq!(state(&service, id), "promoted");
-    let again = service.get(&format!("/api/alerts/{}", id));
+    let again = service.get(&format!("/api/alerts/{id}"));
     assert_eq!(again["count"], promoted["count"], "it fits now");
     let metrics = service.text("/metrics");
     let counted =
         metrics.lines().find(|l| l.starts_with("hanabi_alerts_suppressed_total")).unwrap();
     assert!(!counted.ends_with(" 0"), "{counted}");
 
-    let undone = change(&service, &format!("/api/alerts/{}/undo", id), &json!({}));
+    let undone = change(&service, &format!("/api/alerts/{id}/undo"), &json!({}));
     assert_eq!(undone["alert"]["state"], "open");
     service.kill();
     let mut service = start(data);
     assert_eq!(state(&service, id), "open");
     send(&mut service, &moved(text, 4), received);
     service.wait("the alert to come again", |service| {
-        let alert = service.get(&format!("/api/alerts/{}", id));
+        let alert = service.get(&format!("/api/alerts/{id}"));
         (alert["count"].as_u64() > promoted["count"].as_u64()).then_some(())
     });
 }
