@@ -144,9 +144,13 @@ impl Watch {
                  suppress it",
             ));
         };
-        let widen = |lesson: &Lesson| if wide { lesson.generalised() } else { lesson.clone() };
+        // What is dangerous is let through to the letter only.
+        let widen = |(lesson, danger): &(Lesson, Option<String>)| match danger {
+            None if wide => lesson.generalised(),
+            _ => lesson.clone(),
+        };
         Ok(Material {
-            lessons: records.lessons.iter().map(|(lesson, _)| widen(lesson)).collect(),
+            lessons: records.lessons.iter().map(widen).collect(),
             keys: records.keys.iter().cloned().collect(),
             rule: alert
                 .map(|a| a.rule.trim_start_matches("danger.").to_owned())

@@ -136,14 +136,14 @@ impl Lesson {
 
     /// The same with the last part of its paths widened to its like: other files of the ending in
     /// the directory, other addresses of the port. What means something of its own stays: files
-    /// of `/etc`, ports, arguments.
+    /// of `/etc` and the kernel, keys, ports, arguments.
     #[must_use]
     pub fn generalised(&self) -> Self {
         let mut wide = self.clone();
         for path in &mut wide.paths {
             let above = path.split_last().map_or(&[][..], |(_, above)| above);
             let directory = above.iter().fold(String::new(), |text, (_, name)| text + "/" + name);
-            let guarded = is_guarded_directory(&directory);
+            let guarded = is_guarded_directory(&directory) || is_private(above);
             if let Some((kind, name)) = path.last_mut() {
                 let ending = Shape::Ending.pattern(*kind, name).map(|(pattern, _)| pattern);
                 match kind {
@@ -187,6 +187,13 @@ pub(crate) fn joined(one: &[Promotion], other: &[Promotion]) -> Vec<Promotion> {
     all.dedup_by(|a, b| a.id == b.id);
     all.truncate(MAX_PROMOTIONS);
     all
+}
+
+/// The kernel's own files, keys and secrets: each means something of its own, at any depth.
+fn is_private(directories: &[(NodeKind, String)]) -> bool {
+    let first = directories.first().map_or("", |(_, name)| name.as_str());
+    matches!(first, "proc" | "sys" | "dev" | "run")
+        || directories.iter().any(|(_, name)| matches!(name.as_str(), ".ssh" | "secrets"))
 }
 
 /// True for a name that stands for others where a person has put it in.
@@ -481,6 +488,9 @@ mod tests {
             ("/etc/passwd", "/etc/passwd"),
             ("/usr/bin/nc", "/usr/bin/nc"),
             ("/x", "/x"),
+            ("/proc/self/environ", "/proc/self/environ"),
+            ("/home/ann/.ssh/id_rsa", "/home/ann/.ssh/id_rsa"),
+            ("/var/run/secrets/token", "/var/run/secrets/token"),
         ] {
             let words = lesson(path, Access::READ).generalised().words();
             let expected = format!("nginx (/usr/sbin/nginx, user 33): openat {wide} (read)");
