@@ -49,6 +49,9 @@ impl Watch {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let judged = judge::judge(&self.profile, program, case, settings, &mut buffer);
+        if matches!(judged, Judged::Deviates(_)) {
+            self.effort.spend(settings.matcher.as_ref(), event.time);
+        }
         match judged {
             Judged::Fits(leaves, exact) => {
                 let leaf = leaves.first().copied();
@@ -61,6 +64,7 @@ impl Watch {
                 }
                 if !exact {
                     self.profile.variations += 1;
+                    self.effort.spend(settings.matcher.as_ref(), event.time);
                 }
                 if let (Some(key), Some(leaf), true) = (key, leaf, exact && !dangerous) {
                     self.profile.remember(key, leaf, operation);
@@ -136,6 +140,7 @@ impl Watch {
             }
             _ => {
                 let finding = findings::unknown_program(&self.profile, case, settings);
+                self.effort.spend(settings.matcher.as_ref(), case.event.time);
                 self.deviate(instance, case, finding, true, settings)
             }
         };

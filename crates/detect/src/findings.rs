@@ -73,7 +73,7 @@ pub(crate) fn unknown_program(profile: &Profile, case: &Case<'_>, settings: &Set
         _ => children_of(profile, &parent),
     };
     let names: Vec<&str> = profile.programs().map(|(_, i)| i.name.as_str()).collect();
-    finding.nearest = settings.matcher.nearest(NodeKind::Program, &name, &names).and_then(|m| {
+    finding.nearest = case.matcher.nearest(NodeKind::Program, &name, &names).and_then(|m| {
         Some(Nearest {
             token: (*names.get(m.index)?).to_owned(),
             similarity: round(m.similarity),

@@ -11,6 +11,7 @@ use hanabi_profile::{
 use crate::{
     AlertPath, AlertSource, Expected, Kind, Summary, files,
     ledger::Finding,
+    matcher::SemanticMatcher,
     miss::Miss,
     score::{self, Score},
     settings::Settings,
@@ -36,6 +37,8 @@ pub(crate) struct Case<'a> {
     pub(crate) age: EventTime,
     /// The process is reading its configuration anew.
     pub(crate) reloads: bool,
+    /// What compares unknown tokens.
+    pub(crate) matcher: &'a dyn SemanticMatcher,
 }
 
 impl<'a> Case<'a> {

@@ -4,6 +4,7 @@ mod incidents;
 mod life;
 mod records;
 mod triage;
+mod unite;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

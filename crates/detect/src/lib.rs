@@ -8,6 +8,7 @@ mod burst_finder;
 pub mod bursts;
 pub mod danger;
 mod detector;
+mod effort;
 mod feedback;
 mod files;
 mod findings;
@@ -32,6 +33,7 @@ mod storms;
 mod text;
 mod time_text;
 pub mod triage;
+mod unite;
 mod watch;
 mod words;
 
@@ -39,16 +41,17 @@ pub use alert::{
     Activity, Alert, AlertAction, AlertContainer, AlertK8s, AlertPath, AlertSource, AlertState,
     ENGINE, Evidence, Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
 };
+pub use effort::{Effort, NEW_TOKENS_A_MINUTE};
 pub use feedback::{PREVIEW_LINES, Taught};
 pub use hash::id as stable_id;
 pub use instance::Instance;
 pub use processes::{MAX_PROCESSES, Process, Processes};
-pub use router::{MAX_SKEW, MAX_WAITING, NAME_WAIT, Progress, Router, SHARDS, Work};
+pub use router::{MAX_SKEW, MAX_WAITING, Move, NAME_WAIT, Progress, Router, SHARDS, Work};
 pub use rulings::{
     MAX_MAINTENANCE, MAX_SUPPRESSIONS, Maintenance, Rulings, Suppression, SuppressionScope,
 };
 pub use settings::Settings;
 pub use shard::{Counts, Item, MAX_HELD, Observer, Shard, ShardRest, SharedBlock};
-pub use silence::{MAX_SEATS, Silent};
+pub use silence::{MAX_SEATS, MAX_SOURCES, Silent, Who};
 pub use storms::{FOLD_AFTER, MAX_STORMS, Storms};
 pub use watch::{MAX_INSTANCES, MAX_QUARANTINE, Quarantined, Verdict, Watch};

@@ -18,6 +18,12 @@ pub trait SemanticMatcher: Send + Sync {
 
     /// At or above this similarity a token is accepted as a variation of its sibling.
     fn threshold(&self, kind: NodeKind) -> f64;
+
+    /// The matcher that judges where this one would take too long: a profile whose new tokens have
+    /// used up their minute's share. `None` for one that costs little.
+    fn cheaper(&self) -> Option<&dyn SemanticMatcher> {
+        None
+    }
 }
 
 /// Accepts nothing but the very same.

@@ -46,8 +46,8 @@ impl Miss<'_> {
             (std::cmp::Reverse(self.profile.tree.node(*id).count), *name)
         });
         let names: Vec<&str> = siblings.iter().map(|(name, _)| *name).collect();
-        let nearest = self.settings.matcher.nearest(kind, token, &names);
-        let threshold = self.settings.matcher.threshold(kind);
+        let nearest = self.case.matcher.nearest(kind, token, &names);
+        let threshold = self.case.matcher.threshold(kind);
         if let Some(found) = &nearest
             && found.similarity >= threshold
             && self.accepts(kind, siblings.get(found.index).map(|s| s.1))

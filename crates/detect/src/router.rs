@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Counts, Item, Verdict, instance,
-    silence::{Due, Rhythms, SeatId, Silent},
+    silence::{Back, Due, Quiet, Rhythms, SeatId, Silent, Who, Whom},
 };
 
 /// How many shards there are, whatever the number of threads. A power of two well above any number
@@ -26,6 +26,9 @@ pub const MAX_SKEW: EventTime = 300 * SECOND;
 const SKEW_AGREED: u32 = 64;
 /// Lines that wait for a name at most, over all containers; past it they are filed under the id.
 pub const MAX_WAITING: usize = 32_768;
+
+/// How the identity of a container begins that is filed under its id.
+pub(crate) const UNNAMED: &str = "id:";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
@@ -80,6 +83,12 @@ pub struct Router {
     pub losses: u64,
     #[serde(default)]
     rhythms: Rhythms,
+    /// Slots whose profiles were moved, by shard.
+    #[serde(default)]
+    free: BTreeMap<u16, Vec<u32>>,
+    /// The source of the block at hand.
+    #[serde(skip)]
+    source: u16,
     #[serde(skip)]
     quick: HashMap<u64, (u16, String, Place)>,
 }
@@ -91,6 +100,20 @@ pub struct Work {
     pub items: Vec<Vec<Item>>,
     /// The hosts' time.
     pub progress: Progress,
+    /// Profiles that become one after this work.
+    pub moves: Vec<Move>,
+    /// The record from which the block is to be routed after that; none when it is done.
+    pub next: Option<u32>,
+}
+
+/// What was learned under a container's id belongs to the profile of its name: shard and slot of
+/// both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The profile that is given up.
+    pub from: (usize, u32),
+    /// The profile that takes it in.
+    pub to: (usize, u32),
 }
 
 /// How each host's time goes on within a block, by host index.
@@ -129,18 +152,53 @@ impl Router {
         Self { include_host, slots: vec![0; SHARDS], ..Self::default() }
     }
 
-    /// Distributes a block's records.
-    pub fn route(&mut self, block: &Block) -> Work {
+    /// Distributes the records of a source's block, from one on. Where profiles are to be moved it
+    /// stops: the work is to be done first, then the moves, and [`Work::next`] is where to go on.
+    pub fn route(&mut self, block: &Block, from: u32, source: &str) -> Work {
         let mut work = empty_work();
-        self.received += block.lines();
-        for reason in block.rejects() {
-            self.rejected[*reason as usize] += 1;
+        self.source = self.rhythms.source(source);
+        if from == 0 {
+            self.received += block.lines();
+            for reason in block.rejects() {
+                self.rejected[*reason as usize] += 1;
+            }
         }
-        for (index, record) in block.records().iter().enumerate() {
+        for (index, record) in block.records().iter().enumerate().skip(from as usize) {
+            if let Some(moved) = self.moves(block, record) {
+                work.moves.push(moved);
+                work.next = Some(index as u32);
+                break;
+            }
             self.record(block, index as u32, record, &mut work);
         }
         work.progress.watermarks = self.watermarks();
         work
+    }
+
+    /// A container that was filed under its id, whose name comes with this record and has a profile.
+    fn moves(&mut self, block: &Block, record: &Record) -> Option<Move> {
+        if self.unnamed.is_empty() || record.container_name.is_empty() {
+            return None;
+        }
+        let host = self.hosts.iter().position(|name| name == block.str(record.host))?;
+        let id = block.str(record.container_id);
+        // Nearly all records are of containers that have their places.
+        if self.quick.get(&quick_key((host as u16, id))).is_some_and(|known| known.1 == id) {
+            return None;
+        }
+        let key = (host as u16, id.to_owned());
+        let filed = *self.unnamed.get(&key)?;
+        let event = block.event(record);
+        let host = self.hosts.get(host).map_or("", String::as_str);
+        let identity = identity::identity(&event.container, host, self.include_host);
+        let named = *self.identities.get(&identity)?;
+        self.unnamed.remove(&key);
+        self.identities.remove(&unnamed_identity(&key.1));
+        self.free.entry(filed.shard).or_default().push(filed.slot);
+        Some(Move {
+            from: (usize::from(filed.shard), filed.slot),
+            to: (usize::from(named.shard), named.slot),
+        })
     }
 
     fn record(&mut self, block: &Block, index: u32, record: &Record, work: &mut Work) {
@@ -184,20 +242,47 @@ impl Router {
         }
     }
 
-    /// A host is heard: it may have been silent, and some of its containers may be.
+    /// A host and a source are heard: they may have been silent, and others may be.
     fn hear(&mut self, host: u16, watermark: EventTime, work: &mut Work) {
-        if self.rhythms.hear(host, watermark) {
-            let place = self.host_place(host, watermark, work);
-            let host = self.hosts.get(usize::from(host)).cloned().unwrap_or_default();
-            push(work, place, Item::Heard { slot: place.slot, host, at: watermark });
-        }
+        self.rhythms.hear(host, self.source, watermark);
+        self.large_silence(work);
         for due in self.rhythms.due(host) {
-            let host = self.hosts.get(usize::from(host)).cloned().unwrap_or_default();
+            let host = self.host_name(host);
             let Due { shard, slot, container, since, longest } = due;
-            let silent = Silent { container, host, since, at: watermark, longest };
+            let who = Who::Container(container);
+            let silent = Silent { who, host, since, at: watermark, longest };
             let place = Place { shard, slot, seat: SeatId::default() };
             push(work, place, Item::Silent { slot, silent });
         }
+    }
+
+    /// Hosts and sources that have fallen silent, or are heard again, go to the profile of a host.
+    fn large_silence(&mut self, work: &mut Work) {
+        let Some(due) = self.rhythms.large() else { return };
+        let who = |whom| match whom {
+            Whom::Host => Who::Host,
+            Whom::Source(name) => Who::Source(name),
+        };
+        for Back { whom, host } in due.back {
+            let at = self.watermark(host);
+            let place = self.host_place(host, at, work);
+            let key = who(whom).key(&self.host_name(host));
+            push(work, place, Item::Heard { slot: place.slot, key, at });
+        }
+        for Quiet { whom, host, since, longest } in due.silent {
+            let at = self.watermark(host);
+            let place = self.host_place(host, at, work);
+            let silent = Silent { who: who(whom), host: self.host_name(host), since, at, longest };
+            push(work, place, Item::Silent { slot: place.slot, silent });
+        }
+    }
+
+    fn host_name(&self, host: u16) -> String {
+        self.hosts.get(usize::from(host)).cloned().unwrap_or_default()
+    }
+
+    fn watermark(&self, host: u16) -> EventTime {
+        self.clocks.get(usize::from(host)).map_or(0, |clock| clock.watermark)
     }
 
     /// The place of the profile that stands for a host itself.
@@ -288,7 +373,9 @@ impl Router {
         let filed = self.unnamed.remove(&owned);
         let place = match (self.identities.get(&identity).copied(), filed) {
             (Some(place), _) => place,
+            // Where both are there, [`Router::moves`] has been before this.
             (None, Some(filed)) => {
+                self.identities.remove(&unnamed_identity(&owned.1));
                 self.identities.insert(identity.clone(), filed);
                 push(work, filed, Item::Rename { slot: filed.slot, identity });
                 filed
@@ -306,10 +393,16 @@ impl Router {
     fn open(&mut self, identity: &str, now: EventTime, work: &mut Work) -> Place {
         let shard = (instance::stable_hash(identity) % SHARDS as u64) as u16;
         let seat = SeatId::default();
-        let place = Place { shard, slot: self.slots[shard as usize], seat };
-        self.slots[shard as usize] += 1;
+        let slot = match self.free.get_mut(&shard).and_then(Vec::pop) {
+            Some(slot) => slot,
+            None => {
+                self.slots[shard as usize] += 1;
+                self.slots[shard as usize] - 1
+            }
+        };
+        let place = Place { shard, slot, seat };
         self.identities.insert(identity.to_owned(), place);
-        push(work, place, Item::Open { identity: identity.to_owned(), now });
+        push(work, place, Item::Open { slot, identity: identity.to_owned(), now });
         place
     }
 
@@ -377,7 +470,7 @@ impl Router {
 
     fn file(&mut self, key: &(u16, String), at: u32, work: &mut Work) {
         let Some(since) = self.waiting.get(key).map(|w| w.since) else { return };
-        let identity = format!("id:{}", key.1);
+        let identity = unnamed_identity(&key.1);
         let place = match self.identities.get(&identity).copied() {
             Some(place) => place,
             None => self.open(&identity, since, work),
@@ -399,18 +492,14 @@ impl Router {
     /// Moves a silent system on: every host's time becomes at least `now`.
     pub fn silence(&mut self, passed: EventTime) -> Work {
         let mut work = empty_work();
+        self.rhythms.pass(passed);
         for host in 0..self.clocks.len() {
             self.clocks[host].watermark += passed;
             let watermark = self.clocks[host].watermark;
-            if let Some((since, longest)) = self.rhythms.pass(host as u16, passed) {
-                let place = self.host_place(host as u16, watermark, &mut work);
-                let (container, host) = ("host".to_owned(), self.hosts[host].clone());
-                let silent = Silent { container, host, since, at: watermark, longest };
-                push(&mut work, place, Item::Silent { slot: place.slot, silent });
-            }
             work.progress.step(host as u16, 0, watermark);
             self.expire(host as u16, watermark, 0, &mut work);
         }
+        self.large_silence(&mut work);
         work.progress.watermarks = self.watermarks();
         work
     }
@@ -435,8 +524,13 @@ impl Router {
     }
 }
 
+/// Where a container is filed until its name comes.
+fn unnamed_identity(id: &str) -> String {
+    format!("{UNNAMED}{id}")
+}
+
 fn empty_work() -> Work {
-    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), progress: Progress::default() }
+    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), ..Work::default() }
 }
 
 fn push(work: &mut Work, place: Place, item: Item) {

@@ -53,8 +53,10 @@ impl Observer for () {
 /// Work for a shard.
 #[derive(Debug)]
 pub enum Item {
-    /// An identity that the shard has not had yet; it gets the next slot.
+    /// An identity that the shard has not had yet.
     Open {
+        /// Its place: the next one, or one that was given up.
+        slot: u32,
         /// Its name.
         identity: String,
         /// Its first event's time.
@@ -84,19 +86,19 @@ pub enum Item {
         /// The record that ended its wait.
         at: u32,
     },
-    /// A container, or a whole host, has fallen silent.
+    /// A container, a whole host, or a source has fallen silent.
     Silent {
         /// Whose.
         slot: u32,
         /// Who, and since when.
         silent: Silent,
     },
-    /// A host that was silent is heard again.
+    /// A host or a source that was silent is heard again.
     Heard {
         /// Whose.
         slot: u32,
-        /// The host's name.
-        host: String,
+        /// What its silence is filed under.
+        key: String,
         /// When.
         at: EventTime,
     },
@@ -160,8 +162,8 @@ impl Shard {
     ) {
         for item in items {
             match item {
-                Item::Open { identity, now } => {
-                    self.adopt(Watch::new(&identity, now, settings));
+                Item::Open { slot, identity, now } => {
+                    self.open(slot, Watch::new(&identity, now, settings));
                 }
                 Item::Record { slot, record, host, watermark } => {
                     self.release(progress, record, settings, observer);
@@ -193,9 +195,9 @@ impl Shard {
                         self.mark(slot);
                     }
                 }
-                Item::Heard { slot, host, at } => {
+                Item::Heard { slot, key, at } => {
                     if let Some(watch) = self.watches.get_mut(slot as usize) {
-                        watch.host_heard_again(&host, at);
+                        watch.heard_again(&key, at);
                         self.mark(slot);
                     }
                 }
@@ -320,9 +322,42 @@ impl Shard {
     }
 
     /// Takes in a profile that was learned elsewhere; it gets the next slot.
-    pub fn adopt(&mut self, mut watch: Watch) {
+    pub fn adopt(&mut self, watch: Watch) {
+        self.open(self.watches.len() as u32, watch);
+    }
+
+    fn open(&mut self, slot: u32, mut watch: Watch) {
         watch.ledger.set_rulings(Arc::clone(&self.rulings));
-        self.watches.push(watch);
+        match self.watches.get_mut(slot as usize) {
+            Some(place) => *place = watch,
+            None => self.watches.push(watch),
+        }
+    }
+
+    /// Takes a watch out for [`Shard::unite`], when what it holds is decided; its place stays empty
+    /// until the router gives it away. `None` where there is no such place.
+    pub fn take(
+        &mut self,
+        slot: u32,
+        settings: &Settings,
+        observer: &mut impl Observer,
+    ) -> Option<Watch> {
+        while let Some(at) = self.held.iter().position(|held| held.slot == slot) {
+            self.decide(at, settings, observer);
+        }
+        let place = self.watches.get_mut(slot as usize)?;
+        let blank = Watch::new(&place.profile.identity, place.profile.first_seen, settings);
+        let taken = std::mem::replace(place, blank);
+        self.mark(slot);
+        Some(taken)
+    }
+
+    /// Puts into a watch what was learned of one of its containers before its name was known.
+    pub fn unite(&mut self, slot: u32, watch: Watch) {
+        if let Some(place) = self.watches.get_mut(slot as usize) {
+            place.unite(watch);
+            self.mark(slot);
+        }
     }
 
     /// What operators have decided, for all its identities, also those to come.

@@ -1,21 +1,22 @@
-//! Silence: a container, or a whole host, that stopped sending for longer than it ever did.
+//! Silence: a container, a whole host, or a source that stopped sending for longer than it ever did.
 //!
 //! A container's silence is measured while its host is heard: a clock for each host goes on with
 //! the host's events, and by at most [`STEP`] for a gap between two of them. So neither the end of
 //! a recording, nor a stop of the service, nor a host that is silent as a whole makes containers
-//! silent; that a host is silent as a whole is seen when time passes without any line.
+//! silent. Hosts and sources are measured by one clock of all of them, which goes on in the same
+//! way, and with the time that passes without any line while the service runs.
+
+mod alert;
+mod large;
 
 use std::cmp::Reverse;
 
 use hanabi_event::{EventTime, SECOND};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::{
-    AlertContainer, AlertPath, AlertSource, Instance, Kind, ScorePart, Summary, Watch,
-    ledger::{Finding, Place},
-    watch::MAX_INSTANCES,
-};
+pub use large::MAX_SOURCES;
+pub(crate) use large::{Back, Quiet, Whom};
+use large::{Large, LargeDue};
 
 /// Containers watched for silence at a time, at some 100 bytes each. Past it the one heard longest
 /// ago is not watched any more, and if all were heard lately, a new one is not.
@@ -29,9 +30,8 @@ const MIN_AGE: EventTime = 600 * SECOND;
 const MIN_SECONDS: u32 = 120;
 /// Silence is told at so many times the longest gap: three shorter ones are chance.
 const FACTOR: u64 = 3;
-/// And not before this for a container, and for a host.
+/// And not before this for a container.
 const MIN_SILENCE: EventTime = 120 * SECOND;
-const MIN_HOST_SILENCE: EventTime = 300 * SECOND;
 /// A gap of more than this part of the time it was heard is no rhythm.
 const REGULAR: u64 = 8;
 /// How often a host's containers are looked at, at least.
@@ -40,8 +40,6 @@ const LOOK_EVERY: EventTime = 60 * SECOND;
 const ABANDONED: EventTime = 3_600 * SECOND;
 /// A container that began no earlier than this before another one's end has taken its place.
 const REPLACED: EventTime = 60 * SECOND;
-/// As severe as a new destination of a service: somebody may have switched the sensor off.
-const SCORE: f64 = 0.5;
 
 /// Where a container's rhythm is kept. Another may have the seat by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,10 +108,6 @@ struct Pulse {
     watermark: EventTime,
     /// Heard time at which its containers are looked at.
     look: EventTime,
-    /// The host's own rhythm, in event time.
-    rhythm: Rhythm,
-    /// How long nothing has come.
-    quiet: EventTime,
 }
 
 /// All rhythms. Part of the router, which sees all lines in order.
@@ -123,14 +117,27 @@ pub(crate) struct Rhythms {
     seats: Vec<Seat>,
     /// Containers that found no seat.
     pub(crate) refused: u64,
+    #[serde(default)]
+    large: Large,
+}
+
+/// Who can fall silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A container, by its id.
+    Container(String),
+    /// A whole host.
+    Host,
+    /// A source, by its name.
+    Source(String),
 }
 
 /// Somebody has fallen silent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silent {
-    /// The container's id; `host` for a whole host.
-    pub container: String,
-    /// Its host.
+    /// Who.
+    pub who: Who,
+    /// Its host; of a source that of its last line.
     pub host: String,
     /// The last that was heard.
     pub since: EventTime,
@@ -158,21 +165,21 @@ impl Rhythms {
         &mut self.pulses[host]
     }
 
-    /// An event of a host; true when it had been silent as a whole, and that was told.
-    pub(crate) fn hear(&mut self, host: u16, watermark: EventTime) -> bool {
-        let pulse = self.pulse(host);
-        if pulse.watermark >= watermark && pulse.rhythm.seconds > 0 {
-            // Lower is a clock that was set back: the host is heard by the new time.
-            pulse.watermark = watermark;
-            return false;
-        }
-        let passed = watermark.saturating_sub(pulse.watermark);
-        pulse.heard += if pulse.watermark == 0 { 0 } else { passed.min(STEP) };
-        pulse.watermark = watermark;
-        let back = pulse.rhythm.told;
-        pulse.rhythm.hear(watermark);
-        pulse.quiet = 0;
-        back
+    /// An event of a host from a source.
+    pub(crate) fn hear(&mut self, host: u16, source: u16, watermark: EventTime) {
+        self.pulse(host).go_on(watermark);
+        self.large.hear(host, source, watermark);
+    }
+
+    /// The number of a source, by which it is heard.
+    pub(crate) fn source(&mut self, name: &str) -> u16 {
+        self.large.source(name)
+    }
+
+    /// Hosts and sources that are silent now and were not before, and those that are heard again.
+    /// Costs nothing but when some time has passed.
+    pub(crate) fn large(&mut self) -> Option<LargeDue> {
+        self.large.due()
     }
 
     /// A seat for a container; none when there is no room.
@@ -243,112 +250,19 @@ impl Rhythms {
         due
     }
 
-    /// Time has passed without any line; since when, and the longest gap before, once for a host
-    /// that is silent for longer than ever.
-    pub(crate) fn pass(&mut self, host: u16, passed: EventTime) -> Option<(EventTime, EventTime)> {
-        let pulse = self.pulse(host);
-        pulse.quiet += passed;
-        let limit = pulse.rhythm.limit(MIN_HOST_SILENCE)?;
-        if pulse.rhythm.told || pulse.quiet <= limit {
-            return None;
-        }
-        pulse.rhythm.told = true;
-        Some((pulse.watermark, pulse.rhythm.longest))
+    /// Time has passed without any line.
+    pub(crate) fn pass(&mut self, passed: EventTime) {
+        self.large.pass(passed);
     }
 }
 
-impl Watch {
-    /// Raises the silence of one of its containers, or of the host, unless there is a reason for it.
-    pub(crate) fn fell_silent(&mut self, silent: &Silent) {
-        let whole_host = silent.container == "host";
-        let shown = match self.instances.get(&silent.container) {
-            Some(instance) if whole_host || !self.is_expected(instance) => instance.shown.clone(),
-            None if whole_host => AlertContainer {
-                id: "host".to_owned(),
-                name: "host".to_owned(),
-                host: silent.host.clone(),
-                ..AlertContainer::default()
-            },
-            Some(_) | None => return,
-        };
-        let identity = self.profile.identity.clone();
-        let place = Place {
-            time: silent.at,
-            phase: self.profile.phase.as_str(),
-            container: &shown,
-            namespace: "",
-            lineage: Vec::new(),
-            sample: json!({ "container.id": shown.id, "hostname": silent.host }),
-        };
-        let finding = finding(silent, whole_host, &shown);
-        let fingerprint = self.ledger.raise(&identity, finding, &place).0;
-        // Those that were forgotten are not heard again, and their alerts are a person's to resolve.
-        if self.silent.len() > MAX_INSTANCES {
-            self.silent.pop_first();
+impl Pulse {
+    fn go_on(&mut self, watermark: EventTime) {
+        // Lower is a clock that was set back: the host is heard by the new time.
+        if self.watermark != 0 {
+            self.heard += watermark.saturating_sub(self.watermark).min(STEP);
         }
-        let who = if whole_host { host_key(&silent.host) } else { silent.container.clone() };
-        self.silent.insert(who, fingerprint);
-    }
-
-    /// It has ended by itself, another one of its identity has taken its place, or nobody knows yet
-    /// what it does.
-    fn is_expected(&self, instance: &Instance) -> bool {
-        let replaces = |other: &Instance| other.first + REPLACED >= instance.last;
-        !self.profile.phase.detects()
-            || instance.processes.has_ended()
-            || self.instances.values().any(|other| other.first > instance.first && replaces(other))
-    }
-
-    /// Resolves the silence of a host that is heard again.
-    pub(crate) fn host_heard_again(&mut self, host: &str, now: EventTime) {
-        self.heard_again(&host_key(host), now);
-    }
-
-    /// Resolves the silence of a container that is heard again.
-    pub(crate) fn heard_again(&mut self, container: &str, now: EventTime) {
-        if let Some(fingerprint) = self.silent.remove(container) {
-            self.ledger.settle(&fingerprint, now, "it is heard again");
-        }
-    }
-}
-
-/// What a host's silence is filed under; no container's id has a colon.
-fn host_key(host: &str) -> String {
-    format!("host:{host}")
-}
-
-fn finding(silent: &Silent, whole_host: bool, shown: &AlertContainer) -> Finding {
-    let (rule, who, who_zh) = if whole_host {
-        ("silence.host", format!("host {}", silent.host), format!("主机 {}", silent.host))
-    } else {
-        let name = if shown.name.is_empty() { &shown.id } else { &shown.name };
-        ("silence.container", name.clone(), format!("容器 {name}"))
-    };
-    let longest = silent.longest.div_ceil(SECOND);
-    let since = hanabi_event::time::format_time(silent.since);
-    Finding {
-        kind: Kind::Silence,
-        source: AlertSource::Hanabi,
-        rule: rule.to_owned(),
-        subject: if whole_host { silent.host.clone() } else { shown.name.clone() },
-        score: SCORE,
-        priority: None,
-        parts: vec![ScorePart { name: "silence".to_owned(), value: SCORE }],
-        path: AlertPath {
-            learned: Vec::new(),
-            token: "silence".to_owned(),
-            raw: format!("silent since {since}, never before for more than {longest} s"),
-        },
-        expected: Vec::new(),
-        nearest: None,
-        mitre: vec!["T1562".to_owned()],
-        summary: Summary {
-            en: format!(
-                "{who} has sent nothing since {since}, and was never silent for more than \
-                 {longest} seconds before"
-            ),
-            zh: format!("{who_zh} 自 {since} 起没有任何事件，此前静默从未超过 {longest} 秒"),
-        },
+        self.watermark = watermark;
     }
 }
 
@@ -363,7 +277,7 @@ mod tests {
         let seats = [("a", 0), ("b", 1)].map(|(id, slot)| rhythms.seat(0, id, (0, slot)));
         for second in 1_000..1_000 + end {
             let now = second * SECOND;
-            assert!(!rhythms.hear(0, now));
+            rhythms.hear(0, 0, now);
             rhythms.mark(seats[0], now);
             if second < 1_000 + until && second.is_multiple_of(every) {
                 rhythms.mark(seats[1], now);
@@ -391,7 +305,7 @@ mod tests {
         let mut rhythms = Rhythms::default();
         let seats = [rhythms.seat(0, "a", (0, 0)), rhythms.seat(0, "b", (0, 1))];
         for second in (1_000..2_000).chain(9_000..9_100) {
-            rhythms.hear(0, second * SECOND);
+            rhythms.hear(0, 0, second * SECOND);
             rhythms.mark(seats[0], second * SECOND);
             if !(2_000..=9_050).contains(&second) {
                 rhythms.mark(seats[1], second * SECOND);
@@ -401,26 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_silent_once_and_comes_back() {
-        let mut rhythms = Rhythms::default();
-        for second in 1_000..2_000 {
-            rhythms.hear(0, second * SECOND);
-        }
-        let mut told = Vec::new();
-        for minute in 1..60 {
-            told.extend(rhythms.pass(0, 60 * SECOND).map(|_| minute));
-        }
-        assert_eq!(told, [6]);
-        assert!(rhythms.hear(0, 6_000 * SECOND), "it is back");
-        assert!(!rhythms.hear(0, 6_001 * SECOND));
-        assert_eq!(rhythms.pass(0, 600 * SECOND), None, "it was silent for longer before");
-    }
-
-    #[test]
     fn seats_are_bounded_and_given_away() {
         let mut rhythms = Rhythms::default();
         let first = rhythms.seat(0, "first", (0, 0));
-        rhythms.hear(0, SECOND);
+        rhythms.hear(0, 0, SECOND);
         rhythms.mark(first, SECOND);
         for number in 1..MAX_SEATS {
             let seat = rhythms.seat(0, &number.to_string(), (0, 0));
@@ -428,7 +326,7 @@ mod tests {
         }
         assert_eq!(rhythms.seat(0, "more", (0, 0)), SeatId::default());
         assert_eq!(rhythms.refused, 1);
-        rhythms.hear(0, 2 * ABANDONED);
+        rhythms.hear(0, 0, 2 * ABANDONED);
         let given = rhythms.seat(0, "more", (0, 0));
         assert!(rhythms.holds(given) && !rhythms.holds(first));
     }

@@ -12,11 +12,12 @@ use hanabi_profile::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts,
+    Effort, accounts,
     instance::Instance,
     judge::{self, Case},
     ledger::{Finding, Ledger, Place},
     processes, queries,
+    router::UNNAMED,
     settings::Settings,
     storms::Storms,
     text,
@@ -90,6 +91,9 @@ pub struct Watch {
     /// The alerts of its silent containers, by container id.
     #[serde(default)]
     pub(crate) silent: BTreeMap<String, String>,
+    /// What it has used of a costly matcher.
+    #[serde(default)]
+    pub effort: Effort,
     #[serde(skip)]
     pub(crate) buffer: Vec<Steps>,
 }
@@ -97,8 +101,14 @@ pub struct Watch {
 impl Watch {
     /// Begins with the first event at `now`.
     pub fn new(identity: &str, now: EventTime, settings: &Settings) -> Self {
+        let mut profile = Profile::new(identity, now, settings.learn.warmup);
+        if identity.starts_with(UNNAMED) {
+            // What is counted here is counted nowhere else, also when it is merged into the profile
+            // that the same host has for the name.
+            profile.learned_at(identity);
+        }
         Self {
-            profile: Profile::new(identity, now, settings.learn.warmup),
+            profile,
             instances: BTreeMap::new(),
             ledger: Ledger::default(),
             quarantine: BTreeMap::new(),
@@ -107,6 +117,7 @@ impl Watch {
             queries: BTreeMap::new(),
             burst_levels: BTreeMap::new(),
             silent: BTreeMap::new(),
+            effort: Effort::default(),
             buffer: Vec::new(),
         }
     }
@@ -124,6 +135,7 @@ impl Watch {
             queries: self.queries.clone(),
             burst_levels: self.burst_levels.clone(),
             silent: BTreeMap::new(),
+            effort: Effort::default(),
             buffer: Vec::new(),
         }
     }
@@ -178,6 +190,12 @@ impl Watch {
     }
 
     fn admit(&mut self, event: &Event<'_>) {
+        self.make_room();
+        self.instances.insert(event.container.id.to_owned(), Instance::default());
+    }
+
+    /// Makes room for one more container.
+    pub(crate) fn make_room(&mut self) {
         if self.instances.len() >= MAX_INSTANCES {
             let oldest =
                 self.instances.iter().min_by_key(|(_, i)| i.last).map(|(id, _)| id.clone());
@@ -185,7 +203,6 @@ impl Watch {
                 self.instances.remove(&oldest);
             }
         }
-        self.instances.insert(event.container.id.to_owned(), Instance::default());
     }
 
     fn rule_line(
@@ -268,6 +285,7 @@ impl Watch {
             starting,
             age: event.time.saturating_sub(started),
             reloads,
+            matcher: self.effort.matcher(settings.matcher.as_ref(), event.time),
         };
         let program = self.program(&case);
         let key = self.key(&case, program, flow);

@@ -3,7 +3,7 @@
 mod kit;
 
 use hanabi_detect::{Alert, AlertState};
-use hanabi_event::{Priority, SECOND};
+use hanabi_event::{Block, Priority, SECOND};
 use kit::{Box, Proc, Run, Scene, shop};
 
 /// A second container on the same host, heard every second.
@@ -102,4 +102,37 @@ fn the_end_of_everything_is_silence_of_the_host_and_only_when_time_passes() {
     shop::second(&mut again, &shop::web(), 3_000);
     run.feed(&again.texts(), 500);
     assert_eq!(silence(&run)[0].state, AlertState::Resolved);
+}
+
+#[test]
+fn a_source_that_falls_silent_beside_another_is_an_alert_until_it_is_heard_again() {
+    let mut run = Run::learning_for(shop::LEARN);
+    let both = |run: &mut Run, from: u64, to: u64, silent: bool| {
+        for second in from..to {
+            let mut web = Scene::default();
+            shop::second(&mut web, &shop::web(), second);
+            let mut cache = Scene::default();
+            steady_beside(&mut cache, second, second + 1);
+            run.block_of("http", &block(&cache.texts()));
+            if !silent {
+                run.block_of("file:/var/log/falco.jsonl", &block(&web.texts()));
+            }
+        }
+    };
+    both(&mut run, 0, 700, false);
+    both(&mut run, 700, 1_100, true);
+    let of_source = |run: &Run| {
+        silence(run).into_iter().filter(|a| a.rule == "silence.source").collect::<Vec<_>>()
+    };
+    let found = of_source(&run);
+    assert_eq!(found.len(), 1, "{:#?}", silence(&run));
+    let start = "source file:/var/log/falco.jsonl has sent nothing since";
+    assert!(found[0].summary.en.starts_with(start), "{}", found[0].summary.en);
+    let mut run = run.restart();
+    both(&mut run, 1_100, 1_105, false);
+    assert_eq!(of_source(&run)[0].state, AlertState::Resolved);
+}
+
+fn block(lines: &[String]) -> Block {
+    Block::decode((lines.join("\n") + "\n").into_bytes())
 }

@@ -165,6 +165,75 @@ fn a_name_that_never_comes_files_under_the_id_and_a_late_one_renames() {
     assert_eq!(run.watch("vm:web").profile.events, 3);
 }
 
+/// A profile of the name that has seen `/old`, and 15 seconds of another container of it whose name
+/// comes after 12; the first detects after `learn` seconds.
+fn a_late_replica(learn: u64, block: usize) -> Run {
+    let (web, worker) = (shop::web(), shop::worker());
+    let replica = web.with_id("777788889999");
+    let mut scene = Scene::exits();
+    for second in 0..60 {
+        scene.at(f64::from(second)).openat(&web, &worker, "/old", "O_RDONLY");
+    }
+    for second in 60..72 {
+        scene.at(f64::from(second)).openat(&replica.unnamed(), &worker, "/new", "O_RDONLY");
+        scene.openat(&web, &worker, "/old", "O_RDONLY");
+    }
+    scene.execve(&replica.unnamed(), &Proc::new("/tmp/x", 900));
+    for second in 72..75 {
+        scene.at(f64::from(second)).openat(&replica, &worker, "/newer", "O_RDONLY");
+    }
+    let mut run = Run::learning_for(learn);
+    run.feed(&scene.texts(), block).end();
+    run
+}
+
+#[test]
+fn what_was_filed_under_an_id_goes_to_the_profile_of_the_name_that_comes_late() {
+    let text = a_late_replica(1_000, 1).outcome().text();
+    for block in [1, 7, 1_000] {
+        let run = a_late_replica(1_000, block);
+        assert_eq!(run.outcome().text(), text, "block {block}");
+        let watch = run.watch("vm:web");
+        assert_eq!(watch.profile.events, 60 + 2 * 12 + 3, "what waits for a person is not learned");
+        assert_eq!(watch.instances.len(), 2);
+        let blank: Vec<_> = run.watches().filter(|watch| watch.is_blank()).collect();
+        assert_eq!(blank.len(), 1, "its place waits for another");
+        let tree = serde_json::to_string(&watch.profile.snapshot()).unwrap();
+        for file in ["old", "new", "newer"] {
+            assert!(tree.contains(&format!("\"file:{file}\"")), "{file}: {tree}");
+        }
+        let alerts = run.outcome().alerts;
+        assert!(alerts.iter().any(|a| a.rule.starts_with("danger.")), "{alerts:#?}");
+        assert!(alerts.iter().all(|a| a.identity == "vm:web"));
+    }
+}
+
+#[test]
+fn a_profile_that_detects_does_not_learn_from_what_nobody_judged() {
+    let run = a_late_replica(50, 7);
+    let tree = serde_json::to_string(&run.watch("vm:web").profile.snapshot()).unwrap();
+    assert!(!tree.contains("\"file:new\""), "{tree}");
+    assert!(run.outcome().alerts.iter().any(|a| a.rule.starts_with("danger.")));
+    assert!(run.outcome().alerts.iter().all(|a| a.identity == "vm:web"));
+}
+
+#[test]
+fn a_place_that_was_given_up_is_taken_by_the_next() {
+    let mut run = a_late_replica(1_000, 7).restart();
+    let before = run.watches().count();
+    let mut scene = Scene::exits();
+    let worker = shop::worker();
+    for number in 0..200 {
+        let next = Box::new(&format!("c{number}"), &format!("c{number:011}"), "shop/x:1");
+        scene.at(80.0 + f64::from(number)).openat(&next, &worker, "/x", "O_RDONLY");
+    }
+    run.feed(&scene.texts(), 7).end();
+    assert_eq!(run.watches().count(), before + 199);
+    assert!(run.watches().all(|watch| !watch.is_blank()));
+    let outcome = run.outcome();
+    assert_eq!(outcome.accounted(), outcome.received);
+}
+
 #[test]
 fn an_event_far_off_is_counted_and_does_not_move_the_time() {
     let (web, worker) = (shop::web(), shop::worker());

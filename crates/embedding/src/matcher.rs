@@ -162,6 +162,10 @@ impl SemanticMatcher for Embedding {
     fn threshold(&self, kind: NodeKind) -> f64 {
         self.structural.threshold(kind)
     }
+
+    fn cheaper(&self) -> Option<&dyn SemanticMatcher> {
+        Some(&self.structural)
+    }
 }
 
 /// The cosine of the angle between two vectors of length 1.

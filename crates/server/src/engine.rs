@@ -1,11 +1,17 @@
 //! The engine on threads: blocks are decoded ahead, routed in order, and their shards worked on in
 //! parallel. Results do not depend on the number of threads or on where blocks end.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, thread::JoinHandle};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroUsize,
+    sync::Arc,
+    thread::JoinHandle,
+};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hanabi_detect::{
-    Alert, Counts, Incident, Item, Observer, Progress, Router, SHARDS, Settings, Shard, Watch, Work,
+    Alert, Counts, Incident, Item, Move, Observer, Progress, Router, SHARDS, Settings, Shard,
+    Watch, Work,
 };
 use hanabi_event::{Block, DecodeOptions, EventTime, IgnoreReason, RejectReason, Rejected};
 
@@ -34,6 +40,8 @@ pub(crate) struct Engine<O: Observer + 'static> {
     done: Receiver<Done<O>>,
     workers: Vec<JoinHandle<()>>,
     decoded: BTreeMap<u64, Block>,
+    /// The sources of the blocks handed in and not worked on.
+    sources: VecDeque<Arc<str>>,
     next_in: u64,
     next_out: u64,
     busy: usize,
@@ -105,6 +113,7 @@ impl<O: Observer + 'static> Engine<O> {
             done,
             workers,
             decoded: BTreeMap::new(),
+            sources: VecDeque::new(),
             next_in: 0,
             next_out: 0,
             busy: 0,
@@ -123,8 +132,14 @@ impl<O: Observer + 'static> Engine<O> {
         self.next_in == self.next_out
     }
 
-    /// Hands a block of whole lines in.
-    pub(crate) fn feed(&mut self, lines: Vec<u8>) {
+    /// Hands a block of a source's whole lines in.
+    pub(crate) fn feed(&mut self, source: &str, lines: Vec<u8>) {
+        // Nearly always the same as before.
+        let source = match self.sources.back() {
+            Some(last) if **last == *source => Arc::clone(last),
+            Some(_) | None => Arc::from(source),
+        };
+        self.sources.push_back(source);
         let sent = self.jobs.send(Job::Decode(self.next_in, lines));
         debug_assert!(sent.is_ok(), "workers live as long as the engine");
         self.next_in += 1;
@@ -140,11 +155,31 @@ impl<O: Observer + 'static> Engine<O> {
         }
         let block = self.decoded.remove(&self.next_out)?;
         self.next_out += 1;
-        let work = self.router.route(&block);
+        let source = self.sources.pop_front().unwrap_or_default();
         let samples = block.samples().to_vec();
         let newest = block.records().iter().map(|r| r.time).max().unwrap_or_default();
-        self.work(&Arc::new(block), work);
+        let block = Arc::new(block);
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let mut work = self.router.route(&block, from, &source);
+            next = work.next;
+            let moves = std::mem::take(&mut work.moves);
+            self.work(&block, work);
+            for one in &moves {
+                self.unite(one);
+            }
+        }
         Some(Stepped { samples, newest })
+    }
+
+    /// Puts what was learned under a container's id into the profile of its name.
+    fn unite(&mut self, moved: &Move) {
+        let settings = Arc::clone(&self.settings);
+        let Some(room) = self.room_mut(moved.from.0) else { return };
+        let watch = room.shard.take(moved.from.1, &settings, &mut room.observer);
+        if let (Some(watch), Some(room)) = (watch, self.room_mut(moved.to.0)) {
+            room.shard.unite(moved.to.1, watch);
+        }
     }
 
     fn work(&mut self, block: &Arc<Block>, work: Work) {

@@ -26,6 +26,8 @@ use crate::{
 /// Bytes of lines in a block: large enough that handing it over costs nothing, small enough that a
 /// dozen of them stay in the processor's cache and an alert is not late.
 pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+/// The source of lines that are replayed.
+const RECORDING: &str = "recording";
 
 /// The engine's settings as the configuration has them, for runs without an exporter.
 pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
@@ -142,7 +144,7 @@ pub(crate) fn recordings<O: Observer>(
             scope.spawn(move || read(blocks, which, &sender));
             while let Some(lines) = next(engine, &receiver) {
                 let lines = lines.with_context(|| format!("failed to read {}", file.display()))?;
-                engine.feed(lines);
+                engine.feed(RECORDING, lines);
                 if !engine.has_room() {
                     engine.step();
                     shown(&progress);

@@ -235,6 +235,7 @@ metrics! {
     embedding_cached: Counter = "hanabi_embedding_cached_total", Counter, Count, "Names whose vector the embedding matcher still had";
     embedding_evicted: Counter = "hanabi_embedding_evicted_total", Counter, Count, "Vectors that the embedding matcher forgot because it had too many";
     embedding_failed: Counter = "hanabi_embedding_failed_total", Counter, Count, "Names that the model of the embedding matcher could not read";
+    embedding_unasked: Counter = "hanabi_embedding_unasked_total", Counter, Count, "New tokens judged by the structural matcher alone because their profile had too many in a minute";
     match_duration: Histogram = "hanabi_match_duration_seconds", Histogram, Seconds, "Time to hold one event against its profile, sampled";
     batch_duration: Histogram = "hanabi_batch_duration_seconds", Histogram, Seconds, "Time to decode and model one batch";
     alert_latency: Histogram = "hanabi_alert_latency_seconds", Histogram, Seconds, "Time from reading a line to publishing the alert it raised";

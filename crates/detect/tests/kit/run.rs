@@ -57,8 +57,23 @@ impl Run {
     }
 
     pub fn block(&mut self, block: &Block) {
-        let work = self.router.route(block);
-        self.work(block, work);
+        self.block_of("http", block);
+    }
+
+    /// A block of a source.
+    pub fn block_of(&mut self, source: &str, block: &Block) {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let mut work = self.router.route(block, from, source);
+            next = work.next;
+            let moves = std::mem::take(&mut work.moves);
+            self.work(block, work);
+            for moved in moves {
+                let (shard, slot) = moved.from;
+                let watch = self.shards[shard].take(slot, &self.settings, &mut ());
+                self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
+            }
+        }
     }
 
     fn work(&mut self, block: &Block, work: hanabi_detect::Work) {

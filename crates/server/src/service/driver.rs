@@ -96,8 +96,6 @@ pub(crate) struct Driver {
     positions: BTreeMap<String, Position>,
     counters: Counters,
     start: Totals,
-    variations_start: Option<u64>,
-    coarsenings_start: Option<u64>,
     last_events: BTreeMap<String, EventTime>,
     /// Stored identities by shard, to find those whose profiles have another name now.
     stored: BTreeSet<String>,
@@ -164,8 +162,6 @@ impl Driver {
             committed: resume.sequence,
             positions: resume.positions,
             counters: resume.counters,
-            variations_start: None,
-            coarsenings_start: None,
             last_events: BTreeMap::new(),
             stored,
             phases,
@@ -223,7 +219,8 @@ impl Driver {
                 return;
             }
             let Some(mut piece) = self.parts.input.next() else { break };
-            self.parts.engine.feed(std::mem::take(&mut piece.bytes));
+            let source = piece.source.as_str();
+            self.parts.engine.feed(source, std::mem::take(&mut piece.bytes));
             self.clock.input = Instant::now();
             self.clock.has_input = true;
             self.clock.silence = None;
@@ -467,12 +464,6 @@ impl Driver {
         publish::measure_lines(metrics, &self.start, &totals, &status, fleet.totals.pending);
         gauges.set(metrics);
         self.publisher.count(&gauges, engine.router.unwatched(), metrics);
-        let variations = gauges.variations();
-        let known = *self.variations_start.get_or_insert(variations);
-        metrics.variations.raise_to(variations.saturating_sub(known));
-        let coarsenings = gauges.coarsenings();
-        let known = *self.coarsenings_start.get_or_insert(coarsenings);
-        metrics.profile_coarsened.raise_to(coarsenings.saturating_sub(known));
         metrics.ingest_clock_skew.raise_to(engine.router.clock_skew - self.skew_start);
         metrics.ingest_upstream_lost.raise_to(engine.router.losses - self.losses_start);
         sources.measure(&status, metrics);

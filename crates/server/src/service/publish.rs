@@ -31,7 +31,7 @@ pub(crate) struct Publisher {
     paces: HashMap<String, Pace>,
     round: u64,
     /// Totals of ledgers and router at the start of the process, from which counters count.
-    start: Option<[u64; 4]>,
+    start: Option<[u64; 7]>,
 }
 
 /// The fleet's numbers that are metrics, too.
@@ -43,6 +43,8 @@ pub(crate) struct Gauges {
     quarantine: u64,
     variations: u64,
     coarsenings: u64,
+    /// New tokens that a costly matcher was not asked about.
+    unasked: u64,
     departed: u64,
     overflowed: u64,
     held: u64,
@@ -84,15 +86,26 @@ impl Publisher {
         (fleet, gauges)
     }
 
-    /// Brings the counters of what ledgers and the router have refused or held up to date.
+    /// Brings the counters of what profiles, ledgers and the router have counted up to date.
     pub(crate) fn count(&mut self, gauges: &Gauges, unwatched: u64, metrics: &Metrics) {
-        let now = [gauges.departed, gauges.overflowed, gauges.held, unwatched];
+        let now = [
+            gauges.departed,
+            gauges.overflowed,
+            gauges.held,
+            unwatched,
+            gauges.variations,
+            gauges.coarsenings,
+            gauges.unasked,
+        ];
         let start = *self.start.get_or_insert(now);
         let counters = [
             &metrics.alerts_departed,
             &metrics.alerts_overflowed,
             &metrics.notifications_held,
             &metrics.silence_unwatched,
+            &metrics.variations,
+            &metrics.profile_coarsened,
+            &metrics.embedding_unasked,
         ];
         for ((counter, now), start) in counters.into_iter().zip(now).zip(start) {
             counter.raise_to(now.saturating_sub(start));
@@ -127,6 +140,7 @@ impl Gauges {
         self.containers += watch.instances.len() as u64;
         self.variations += watch.profile.variations;
         self.coarsenings += watch.profile.tree.coarsenings();
+        self.unasked += watch.effort.refused;
         self.departed += watch.ledger.left;
         self.overflowed += watch.ledger.overflowed;
         self.held += watch.ledger.held;
@@ -163,16 +177,6 @@ impl Gauges {
         };
         metrics.learning_progress_average.set(average);
         metrics.learning_progress_minimum.set(minimum);
-    }
-
-    /// Times that a full profile was made coarser since all profiles exist.
-    pub(crate) fn coarsenings(&self) -> u64 {
-        self.coarsenings
-    }
-
-    /// Variations accepted by all profiles since they exist.
-    pub(crate) fn variations(&self) -> u64 {
-        self.variations
     }
 }
 

@@ -95,7 +95,9 @@ impl Driver {
         }
         let named: BTreeSet<String> =
             self.parts.engine.watches().map(|w| w.profile.identity.clone()).collect();
-        let removed_profiles = self.stored.difference(&named).cloned().collect();
+        let removed_profiles: Vec<String> = self.stored.difference(&named).cloned().collect();
+        // The histories of their trees would be nobody's.
+        self.forgotten.extend(removed_profiles.iter().cloned());
         self.phases.retain(|identity, _| named.contains(identity));
         self.stored = named;
         let status = self.parts.intake.status();
