@@ -81,6 +81,13 @@ pub enum Command {
         /// It is the container's own work, or never will be.
         accept: bool,
     },
+    /// The end of a merge in a profile's tree.
+    Split {
+        /// Whose.
+        identity: String,
+        /// The merged node: a JSON pointer over the keys of `children`.
+        node: String,
+    },
     /// Something to a profile as a whole.
     Profile {
         /// Whose.

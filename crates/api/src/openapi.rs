@@ -342,6 +342,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Operated",
     ),
     change(
+        "post",
+        "/api/hbt/{id}/split",
+        "Undoes a merge: its members are nodes again, and stay apart",
+        TRIAGE,
+        "Splitting",
+        "Split",
+    ),
+    change(
         "delete",
         "/api/hbt/{id}",
         "Forgets a profile with everything; its alerts are resolved",

@@ -95,6 +95,7 @@ fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
         .route("/api/suppressions/{id}", delete(rulings::unsuppress))
         .route("/api/maintenance/{id}", delete(rulings::end_maintenance))
         .route("/api/hbt/{id}/quarantine", get(profiles::quarantine))
+        .route("/api/hbt/{id}/split", post(profiles::split))
 }
 
 /// An order that the engine has not carried out.

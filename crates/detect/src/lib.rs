@@ -4,6 +4,7 @@
 
 mod accounts;
 mod alert;
+mod attempts;
 mod burst_finder;
 pub mod bursts;
 pub mod danger;
@@ -29,6 +30,7 @@ pub mod score;
 mod settings;
 mod shard;
 mod silence;
+mod split;
 mod storms;
 mod text;
 mod time_text;
@@ -41,6 +43,7 @@ pub use alert::{
     Activity, Alert, AlertAction, AlertContainer, AlertK8s, AlertPath, AlertSource, AlertState,
     ENGINE, Evidence, Expected, Incident, Kind, LineageEntry, Nearest, ScorePart, Summary,
 };
+pub use attempts::{MAX_ATTEMPTS, PAIR_WAIT};
 pub use effort::{Effort, NEW_TOKENS_A_MINUTE};
 pub use feedback::{PREVIEW_LINES, Taught};
 pub use hash::id as stable_id;
@@ -53,5 +56,6 @@ pub use rulings::{
 pub use settings::Settings;
 pub use shard::{Counts, Item, MAX_HELD, Observer, Shard, ShardRest, SharedBlock};
 pub use silence::{MAX_SEATS, MAX_SOURCES, Silent, Who};
+pub use split::SplitInto;
 pub use storms::{FOLD_AFTER, MAX_STORMS, Storms};
 pub use watch::{MAX_INSTANCES, MAX_QUARANTINE, Quarantined, Verdict, Watch};

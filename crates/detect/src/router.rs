@@ -3,10 +3,12 @@
 //! One router sees all lines in order. It alone decides what depends on the order of lines of
 //! different containers, so that shards can run on any number of threads with the same result.
 
+mod names;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use hanabi_event::{
-    Block, Container, Event, EventTime, IgnoreReason, Record, RejectReason, SECOND, identity,
+    Block, Container, EventTime, IgnoreReason, Record, RejectReason, SECOND, identity,
 };
 use serde::{Deserialize, Serialize};
 
@@ -175,32 +177,6 @@ impl Router {
         work
     }
 
-    /// A container that was filed under its id, whose name comes with this record and has a profile.
-    fn moves(&mut self, block: &Block, record: &Record) -> Option<Move> {
-        if self.unnamed.is_empty() || record.container_name.is_empty() {
-            return None;
-        }
-        let host = self.hosts.iter().position(|name| name == block.str(record.host))?;
-        let id = block.str(record.container_id);
-        // Nearly all records are of containers that have their places.
-        if self.quick.get(&quick_key((host as u16, id))).is_some_and(|known| known.1 == id) {
-            return None;
-        }
-        let key = (host as u16, id.to_owned());
-        let filed = *self.unnamed.get(&key)?;
-        let event = block.event(record);
-        let host = self.hosts.get(host).map_or("", String::as_str);
-        let identity = identity::identity(&event.container, host, self.include_host);
-        let named = *self.identities.get(&identity)?;
-        self.unnamed.remove(&key);
-        self.identities.remove(&unnamed_identity(&key.1));
-        self.free.entry(filed.shard).or_default().push(filed.slot);
-        Some(Move {
-            from: (usize::from(filed.shard), filed.slot),
-            to: (usize::from(named.shard), named.slot),
-        })
-    }
-
     fn record(&mut self, block: &Block, index: u32, record: &Record, work: &mut Work) {
         let source = block.str(record.source);
         if !source.is_empty() && source != "syscall" {
@@ -216,9 +192,6 @@ impl Router {
         let watermark = self.tick(host, record.time);
         work.progress.step(host, index, watermark);
         self.hear(host, watermark, work);
-        if !self.waiting.is_empty() {
-            self.expire(host, watermark, index, work);
-        }
         let named = record.container_name;
         let key = (host, id);
         match self.place(key, !named.is_empty()) {
@@ -239,6 +212,10 @@ impl Router {
                 );
             }
             None => self.wait(key, index, record.time, block.str(record.line), work),
+        }
+        // After the record: a name that comes just now is in time.
+        if !self.waiting.is_empty() {
+            self.expire(host, watermark, index, work);
         }
     }
 
@@ -365,41 +342,14 @@ impl Router {
         if named { None } else { self.unnamed.get(&owned).copied() }
     }
 
-    /// Files a container under its identity, and what waited for it before it.
-    fn name(&mut self, key: (u16, &str), event: &Event<'_>, at: u32, work: &mut Work) -> Place {
-        let host = self.hosts.get(key.0 as usize).map_or("", String::as_str);
-        let identity = identity::identity(&event.container, host, self.include_host);
-        let owned = (key.0, key.1.to_owned());
-        let filed = self.unnamed.remove(&owned);
-        let place = match (self.identities.get(&identity).copied(), filed) {
-            (Some(place), _) => place,
-            // Where both are there, [`Router::moves`] has been before this.
-            (None, Some(filed)) => {
-                self.identities.remove(&unnamed_identity(&owned.1));
-                self.identities.insert(identity.clone(), filed);
-                push(work, filed, Item::Rename { slot: filed.slot, identity });
-                filed
-            }
-            (None, None) => {
-                let since = self.waiting.get(&owned).map_or(event.time, |w| w.since);
-                self.open(&identity, since, work)
-            }
-        };
-        self.containers.insert(owned.clone(), place);
-        self.release(&owned, place, at, work);
-        place
-    }
-
     fn open(&mut self, identity: &str, now: EventTime, work: &mut Work) -> Place {
         let shard = (instance::stable_hash(identity) % SHARDS as u64) as u16;
         let seat = SeatId::default();
-        let slot = match self.free.get_mut(&shard).and_then(Vec::pop) {
-            Some(slot) => slot,
-            None => {
-                self.slots[shard as usize] += 1;
-                self.slots[shard as usize] - 1
-            }
-        };
+        let slot = self.free.get_mut(&shard).and_then(Vec::pop).unwrap_or_else(|| {
+            let next = &mut self.slots[shard as usize];
+            *next += 1;
+            *next - 1
+        });
         let place = Place { shard, slot, seat };
         self.identities.insert(identity.to_owned(), place);
         push(work, place, Item::Open { slot, identity: identity.to_owned(), now });
@@ -411,72 +361,6 @@ impl Router {
     pub fn adopt(&mut self, identity: &str) -> usize {
         let mut work = empty_work();
         usize::from(self.open(identity, 0, &mut work).shard)
-    }
-
-    fn release(&mut self, key: &(u16, String), place: Place, at: u32, work: &mut Work) {
-        let Some(waiting) = self.waiting.remove(key) else { return };
-        self.waiting_lines -= waiting.lines.len();
-        let watermark = self.clocks.get(key.0 as usize).map_or(0, |c| c.watermark);
-        for line in waiting.lines {
-            push(
-                work,
-                place,
-                Item::Line {
-                    slot: place.slot,
-                    line,
-                    host: key.0,
-                    watermark: waiting.since.min(watermark),
-                    at,
-                },
-            );
-        }
-    }
-
-    fn wait(&mut self, key: (u16, &str), at: u32, time: EventTime, line: &str, work: &mut Work) {
-        let owned = (key.0, key.1.to_owned());
-        let waiting = self.waiting.entry(owned.clone()).or_insert_with(|| {
-            self.waiting_order.push_back(owned.clone());
-            Waiting { since: time, host: key.0, lines: Vec::new() }
-        });
-        waiting.lines.push(line.to_owned());
-        self.waiting_lines += 1;
-        if self.waiting_lines > MAX_WAITING {
-            self.file_oldest(at, work);
-        }
-    }
-
-    /// Files under their ids the containers whose names have not come in time.
-    fn expire(&mut self, host: u16, watermark: EventTime, at: u32, work: &mut Work) {
-        loop {
-            let due = self.waiting_order.iter().position(|key| match self.waiting.get(key) {
-                Some(w) => w.host == host && w.since + NAME_WAIT < watermark,
-                None => true,
-            });
-            let Some(index) = due else { return };
-            if let Some(key) = self.waiting_order.remove(index) {
-                self.file(&key, at, work);
-            }
-        }
-    }
-
-    fn file_oldest(&mut self, at: u32, work: &mut Work) {
-        while let Some(key) = self.waiting_order.pop_front() {
-            if self.waiting.contains_key(&key) {
-                self.file(&key, at, work);
-                return;
-            }
-        }
-    }
-
-    fn file(&mut self, key: &(u16, String), at: u32, work: &mut Work) {
-        let Some(since) = self.waiting.get(key).map(|w| w.since) else { return };
-        let identity = unnamed_identity(&key.1);
-        let place = match self.identities.get(&identity).copied() {
-            Some(place) => place,
-            None => self.open(&identity, since, work),
-        };
-        self.unnamed.insert(key.clone(), place);
-        self.release(key, place, at, work);
     }
 
     /// Files everything that waits: the input has ended.
@@ -522,11 +406,6 @@ impl Router {
     pub fn now(&self) -> EventTime {
         self.clocks.iter().map(|c| c.watermark).max().unwrap_or_default()
     }
-}
-
-/// Where a container is filed until its name comes.
-fn unnamed_identity(id: &str) -> String {
-    format!("{UNNAMED}{id}")
 }
 
 fn empty_work() -> Work {

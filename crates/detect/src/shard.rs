@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Rulings, Settings, Verdict, Watch,
+    attempts::{Attempt, Attempts},
     instance::SAME_EVENT,
     router::{MAX_SKEW, Progress},
     silence::Silent,
@@ -133,6 +134,7 @@ pub const MAX_HELD: usize = 16_384;
 pub struct Shard {
     watches: Vec<Watch>,
     held: VecDeque<Held>,
+    attempts: Attempts,
     /// What its lines became.
     pub counts: Counts,
     #[serde(skip)]
@@ -241,6 +243,11 @@ impl Shard {
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
+        if !self.attempts.is_empty() {
+            for attempt in self.attempts.end(slot, host, event) {
+                self.attempt(&attempt, settings);
+            }
+        }
         let Some(watch) = self.watches.get_mut(slot as usize) else { return };
         let verdict = watch.observe(event, settings);
         if verdict == Verdict::Held {
@@ -251,8 +258,21 @@ impl Shard {
         } else {
             self.counts.count(verdict);
             observer.line(event, &watch.profile.identity, verdict);
+            if verdict == Verdict::Ignored(IgnoreReason::Enter) {
+                self.attempts.begin(slot, host, event, text);
+            }
         }
         self.mark(slot);
+    }
+
+    /// A call that was begun and has no end.
+    fn attempt(&mut self, attempt: &Attempt, settings: &Settings) {
+        let block = Block::decode(attempt.line.clone().into_bytes());
+        let Some(watch) = self.watches.get_mut(attempt.slot as usize) else { return };
+        if let Some(record) = block.records().first() {
+            watch.attempt(&block.event(record), settings);
+            self.mark(attempt.slot);
+        }
     }
 
     /// Notes that a watch has changed, also by somebody who changed it from outside.
@@ -281,8 +301,12 @@ impl Shard {
         while !self.held.is_empty() {
             let over = |held: &Held| progress.reached(held.host, held.time + SAME_EVENT, record);
             let due = self.held.iter().enumerate().filter_map(|(at, h)| Some((over(h)?, at))).min();
-            let Some((_, at)) = due else { return };
+            let Some((_, at)) = due else { break };
             self.decide(at, settings, observer);
+        }
+        while !self.attempts.is_empty() {
+            let Some(overdue) = self.attempts.overdue(progress, record) else { return };
+            self.attempt(&overdue, settings);
         }
     }
 
@@ -311,6 +335,9 @@ impl Shard {
     pub fn flush(&mut self, settings: &Settings, observer: &mut impl Observer) {
         while !self.held.is_empty() {
             self.decide_oldest(settings, observer);
+        }
+        while let Some(attempt) = self.attempts.any() {
+            self.attempt(&attempt, settings);
         }
     }
 
@@ -345,6 +372,9 @@ impl Shard {
         while let Some(at) = self.held.iter().position(|held| held.slot == slot) {
             self.decide(at, settings, observer);
         }
+        for attempt in self.attempts.of_slot(slot) {
+            self.attempt(&attempt, settings);
+        }
         let place = self.watches.get_mut(slot as usize)?;
         let blank = Watch::new(&place.profile.identity, place.profile.first_seen, settings);
         let taken = std::mem::replace(place, blank);
@@ -371,6 +401,17 @@ impl Shard {
     /// Lines that are held.
     pub fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// True when something waits for time to pass.
+    pub fn waits(&self) -> bool {
+        !self.held.is_empty() || !self.attempts.is_empty()
+    }
+
+    /// Calls without an end that were taken for attempts, and calls that were not watched because
+    /// too many were under way.
+    pub fn unpaired(&self) -> (u64, u64) {
+        (self.attempts.unpaired, self.attempts.refused)
     }
 
     /// Its identities.
@@ -408,12 +449,14 @@ impl Shard {
 
     /// Takes a stored shard apart for storing: everything but the watches.
     pub fn rest(&self) -> ShardRest {
-        ShardRest { held: self.held.iter().cloned().collect(), counts: self.counts }
+        let (held, attempts) = (self.held.iter().cloned().collect(), self.attempts.clone());
+        ShardRest { held, counts: self.counts, attempts }
     }
 
     /// Puts a stored shard together again.
     pub fn restore(watches: Vec<Watch>, rest: ShardRest) -> Self {
-        Self { watches, held: rest.held.into(), counts: rest.counts, ..Self::default() }
+        let ShardRest { held, counts, attempts } = rest;
+        Self { watches, held: held.into(), counts, attempts, ..Self::default() }
     }
 }
 
@@ -422,6 +465,8 @@ impl Shard {
 pub struct ShardRest {
     held: Vec<Held>,
     counts: Counts,
+    #[serde(default)]
+    attempts: Attempts,
 }
 
 /// A block shared by the shards that work on it.

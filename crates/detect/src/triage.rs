@@ -4,7 +4,7 @@
 //! alert exists, in memory or in the store.
 
 use hanabi_event::EventTime;
-use hanabi_profile::PromoteError;
+use hanabi_profile::{PromoteError, SplitError};
 
 use crate::{Alert, AlertAction, AlertState, ENGINE, Suppression, ledger::note_down};
 
@@ -85,6 +85,14 @@ pub enum Refusal {
     /// It is not frozen.
     #[error("the profile is not frozen")]
     NotFrozen,
+    /// The tree has no such node.
+    #[error(
+        "the tree has no node there: give the keys of children from the root on, such as /file_branch/openat/nginx/directory_path:srv"
+    )]
+    NoNode,
+    /// It cannot be split.
+    #[error(transparent)]
+    Split(#[from] SplitError),
     /// No more dangerous behaviours can be listed.
     #[error("the profile's quarantine is full: accept or reject what waits there, or learn anew")]
     QuarantineFull,

@@ -30,6 +30,9 @@ pub const MAX_QUARANTINE: usize = 500;
 /// Dangerous behaviour that recurs in so many separate seconds of learning is the container's own.
 pub(crate) const OWN_WORK_SLOTS: u32 = 3;
 
+/// The result of a call whose end was not seen: `ETIMEDOUT`, which it is most often.
+const NO_END: i64 = -110;
+
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -176,6 +179,16 @@ impl Watch {
         };
         self.instances.insert(id.to_owned(), instance);
         verdict
+    }
+
+    /// Models a call that was begun and has no end, as one that has failed.
+    pub fn attempt(&mut self, begun: &Event<'_>, settings: &Settings) {
+        let id = begun.container.id;
+        let Some(mut instance) = self.instances.remove(id) else { return };
+        let mut event = *begun;
+        (event.direction, event.result) = (Direction::Exit, Some(NO_END));
+        self.model(&mut instance, &event, settings);
+        self.instances.insert(id.to_owned(), instance);
     }
 
     /// Moves to `now`: windows end, phases change.

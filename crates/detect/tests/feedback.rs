@@ -12,7 +12,7 @@ use kit::{Box, Proc, Run, Scene, shop};
 type Sequence = fn(&mut Scene, &Box, i64);
 
 /// What can be seen of one kind or another; `pid` is where its processes' ids begin.
-const SEQUENCES: [(&str, Sequence); 12] = [
+const SEQUENCES: [(&str, Sequence); 14] = [
     ("hbt.new_process", |s, web, pid| {
         let sed = Proc::new("/usr/bin/sed", pid).args("-i s/a/b/ /srv/app.conf").exec();
         s.execve(web, &sed);
@@ -58,6 +58,17 @@ const SEQUENCES: [(&str, Sequence); 12] = [
         s.execve(web, &tool);
         s.openat(web, &tool, "/opt/results/out.bin", "O_CREAT|O_WRONLY");
         s.exit(web, &tool);
+    }),
+    ("hbt.new_parent", |s, web, pid| {
+        let curl = Proc::new("/usr/bin/curl", pid).args("-fs http://127.0.0.1/ -o /dev/null");
+        let curl = curl.child_of(&shop::app()).uid(0);
+        s.execve(web, &curl);
+        s.exit(web, &curl);
+    }),
+    ("hbt.new_user", |s, web, pid| {
+        let server = Proc::new("/usr/sbin/dbd", pid).child_of(&shop::serving()).uid(1001);
+        s.execve(web, &server);
+        s.exit(web, &server);
     }),
 ];
 
@@ -292,4 +303,46 @@ fn a_frozen_profile_detects_and_goes_on_when_told() {
     play(&mut run, SEQUENCES[0].1, 260);
     assert!(!run.watch("vm:web").is_blank());
     assert_eq!(run.watch("vm:web").profile.phase, Phase::Warmup);
+}
+
+#[test]
+fn a_merge_that_a_person_splits_stays_split() {
+    let mut scene = Scene::default();
+    shop::steady(&mut scene, &shop::web(), 0, 100);
+    for second in 100..200u32 {
+        let word: String =
+            (0..6).map(|n| char::from(b'a' + ((second * 7 + n * n) % 26) as u8)).collect();
+        scene.at(f64::from(second));
+        scene.openat(
+            &shop::web(),
+            &shop::worker(),
+            &format!("/srv/pages/{word}{word}.html"),
+            "O_RDONLY",
+        );
+    }
+    shop::steady(&mut scene, &shop::web(), 200, 215);
+    let mut run = Run::learning_for(220);
+    run.feed(&scene.texts(), 500);
+    let pages = "/file_branch/openat/nginx/directory_path:srv/directory_path:pages";
+    let tree = |run: &Run| {
+        let root = serde_json::to_value(run.watch("vm:web").profile.snapshot()).unwrap();
+        let pointer = pages.replace('/', "/children/");
+        root.pointer(&pointer).unwrap_or_else(|| panic!("{root:#}"))["children"].clone()
+    };
+    let before = tree(&run);
+    let merged = before.as_object().unwrap().keys().find(|key| key.contains('*')).cloned();
+    let merged = merged.unwrap_or_else(|| panic!("{before:#}"));
+    let limits = Settings::default().limits;
+    let into = watch_mut(&mut run).split(&format!("{pages}/{merged}"), &limits).unwrap();
+    assert!(into.members.len() >= 20, "{into:?}");
+    let after = tree(&run.restart());
+    for member in into.members {
+        assert!(after.get(format!("file_name:{member}")).is_some(), "{member}: {after:#}");
+    }
+    let mut run = learned();
+    let refused =
+        |run: &mut Run, at: &str| watch_mut(run).split(at, &limits).unwrap_err().to_string();
+    assert!(refused(&mut run, "/file_branch/openat/nobody/x:y").contains("no node there"));
+    let whole = "/file_branch/openat/nginx/directory_path:srv";
+    assert_eq!(refused(&mut run, whole), "the node was not made of others");
 }

@@ -200,7 +200,7 @@ fn what_was_filed_under_an_id_goes_to_the_profile_of_the_name_that_comes_late() 
         assert_eq!(blank.len(), 1, "its place waits for another");
         let tree = serde_json::to_string(&watch.profile.snapshot()).unwrap();
         for file in ["old", "new", "newer"] {
-            assert!(tree.contains(&format!("\"file:{file}\"")), "{file}: {tree}");
+            assert!(tree.contains(&format!("\"file_name:{file}\"")), "{file}: {tree}");
         }
         let alerts = run.outcome().alerts;
         assert!(alerts.iter().any(|a| a.rule.starts_with("danger.")), "{alerts:#?}");
@@ -212,7 +212,7 @@ fn what_was_filed_under_an_id_goes_to_the_profile_of_the_name_that_comes_late() 
 fn a_profile_that_detects_does_not_learn_from_what_nobody_judged() {
     let run = a_late_replica(50, 7);
     let tree = serde_json::to_string(&run.watch("vm:web").profile.snapshot()).unwrap();
-    assert!(!tree.contains("\"file:new\""), "{tree}");
+    assert!(!tree.contains("\"file_name:new\""), "{tree}");
     assert!(run.outcome().alerts.iter().any(|a| a.rule.starts_with("danger.")));
     assert!(run.outcome().alerts.iter().all(|a| a.identity == "vm:web"));
 }

@@ -99,11 +99,15 @@ impl Lesson {
             access: hit.access.bits(),
             paths: paths.iter().filter(|steps| !steps.is_empty()).map(own).collect(),
         };
-        let steps = lesson.paths.iter().flatten().map(|(_, name)| name.len()).sum::<usize>();
-        let texts = lesson.name.len() + lesson.executable.len() + lesson.call.len() + steps;
         // What an attacker has named like a pattern must not stand for others.
         let patterns = lesson.paths.iter().flatten().any(|(kind, name)| can_be_wide(*kind, name));
-        (texts <= MAX_LESSON_BYTES && !patterns).then_some(lesson)
+        (lesson.bytes() <= MAX_LESSON_BYTES && !patterns).then_some(lesson)
+    }
+
+    /// The length of its texts.
+    fn bytes(&self) -> usize {
+        let steps = self.paths.iter().flatten().map(|(_, name)| name.len()).sum::<usize>();
+        self.name.len() + self.executable.len() + self.call.len() + steps
     }
 
     /// The program.
@@ -178,6 +182,20 @@ impl Lesson {
         };
         self.paths.iter().map(line).collect()
     }
+}
+
+/// True when promotions that were read are such as can have been made.
+pub(crate) fn are_sound(promotions: &[Promotion]) -> bool {
+    let lessons: usize = promotions.iter().map(|p| p.lessons.len()).sum();
+    let below =
+        |kind: &NodeKind| !matches!(kind, NodeKind::Root | NodeKind::Program | NodeKind::Operation);
+    let of_behaviour = |lesson: &Lesson| {
+        let path = |path: &Vec<(NodeKind, String)>| path.iter().all(|(kind, _)| below(kind));
+        lesson.bytes() <= 2 * MAX_LESSON_BYTES && lesson.paths.iter().all(path)
+    };
+    promotions.len() <= MAX_PROMOTIONS
+        && lessons <= MAX_PROMOTED_LESSONS
+        && promotions.iter().flat_map(|p| &p.lessons).all(of_behaviour)
 }
 
 /// The promotions of two profiles, each once, whichever profile comes first.

@@ -113,6 +113,9 @@ impl Profile {
         if self.foreign.iter().any(|t| usize::from(t.origin) >= tree.origins.names.len()) {
             return Err(ProfileError::Table("counts for an origin without a name"));
         }
+        if !crate::promote::are_sound(&self.promotions) {
+            return Err(ProfileError::Table("has promotions that nobody can have made"));
+        }
         if !self.learning.is_sound() {
             return Err(ProfileError::Table("has learned in a way that nobody can"));
         }

@@ -168,6 +168,30 @@ fn node(name: &str, kind: &str) -> TreeNode {
     TreeNode { name: name.to_owned(), kind: kind.to_owned(), ..TreeNode::default() }
 }
 
+impl Profile {
+    /// The nodes that a snapshot shows at `keys`, the keys of `children` from the root's on. There
+    /// may be several: programs of one name are one in the snapshot. Linear in the programs.
+    pub fn nodes_at(&self, keys: &[&str]) -> Vec<NodeId> {
+        let [_branch, _operation, process, steps @ ..] = keys else { return Vec::new() };
+        if steps.is_empty() {
+            return Vec::new();
+        }
+        self.programs()
+            .filter(|(_, info)| info.name == *process)
+            .filter_map(|(program, _)| {
+                steps.iter().try_fold(program, |at, key| self.child_shown_as(at, key))
+            })
+            .collect()
+    }
+
+    fn child_shown_as(&self, parent: NodeId, key: &str) -> Option<NodeId> {
+        let (kind, name) = key.split_once(':')?;
+        self.tree
+            .children(parent)
+            .find(|id| self.tree.name(*id) == name && view_kind(self.tree.node(*id)) == kind)
+    }
+}
+
 /// A name that was only ever listed or entered is a directory, though it stood last in its path.
 fn view_kind(node: &Node) -> &'static str {
     let directory = node.access.contains(Access::LIST)

@@ -1,6 +1,7 @@
 //! The command line: what people type, and nothing of what it does.
 
 pub(crate) mod alerts;
+pub(crate) mod profile;
 
 use std::path::PathBuf;
 
@@ -59,9 +60,31 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// List the alerts of a running service, and deal with them.
     Alerts(alerts::AlertsArgs),
+    /// List the profiles of a running service, look at their trees, and change them.
+    Profile(profile::ProfileArgs),
     /// Check, show or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// A running service; common to all commands that ask one.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServiceArgs {
+    /// The running service.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "HANABI_URL",
+        default_value = "http://127.0.0.1:8000"
+    )]
+    pub(crate) url: String,
+    /// The token of a service with authentication.
+    #[arg(long, global = true, value_name = "TOKEN", env = "HANABI_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print the service's answer as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 /// The configuration file and single keys; common to all commands that run the engine.

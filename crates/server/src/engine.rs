@@ -185,7 +185,7 @@ impl<O: Observer + 'static> Engine<O> {
     fn work(&mut self, block: &Arc<Block>, work: Work) {
         let progress = Arc::new(work.progress);
         for (index, items) in work.items.into_iter().enumerate() {
-            let waits = self.rooms[index].as_ref().is_some_and(|r| r.shard.held() > 0);
+            let waits = self.rooms[index].as_ref().is_some_and(|r| r.shard.waits());
             if items.is_empty() && !waits {
                 continue;
             }

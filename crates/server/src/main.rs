@@ -55,6 +55,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
             eval::eval(&args, &config)
         }
         Command::Alerts(args) => commands::alerts::alerts(&args),
+        Command::Profile(args) => commands::profile::profile(&args),
         Command::Config(command) => commands::config::config(command),
     }
 }

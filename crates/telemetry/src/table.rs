@@ -229,6 +229,8 @@ metrics! {
     learning_progress_average: Gauge = "hanabi_learning_progress_average_ratio", Gauge, Ratio, "Learning progress, averaged over the profiles that learn";
     learning_progress_minimum: Gauge = "hanabi_learning_progress_minimum_ratio", Gauge, Ratio, "Learning progress of the profile that is least far";
 
+    calls_unpaired: Counter = "hanabi_calls_unpaired_total", Counter, Count, "Calls that were begun and whose end was not printed, modelled as failed";
+    calls_unwatched: Counter = "hanabi_calls_unwatched_total", Counter, Count, "Calls whose end is not waited for because too many were under way";
     deviations: By<DeviationKind, Counter> = "hanabi_deviations_total", Counter, Count, "Events that did not fit their profile, by kind";
     variations: Counter = "hanabi_variations_total", Counter, Count, "Unknown tokens accepted because they are near a known one";
     embedding_duration: Histogram = "hanabi_embedding_duration_seconds", Histogram, Seconds, "Time for the model of the embedding matcher to read one name";

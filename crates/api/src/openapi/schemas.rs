@@ -37,7 +37,9 @@ fn done() -> Value {
     let dry_run = ("dry_run", json!({ "type": "boolean" }));
     let alerts = ("alerts", count.clone());
     let alert = ("alert", json!({ "type": ["object", "null"] }));
+    let nodes = ("nodes", count.clone());
     let (refused, done) = (("refused", list.clone()), ("done", count));
+    let members = ("members", json!({ "type": "array", "items": { "type": "string" } }));
     let cursor = ("next_cursor", json!({ "type": ["string", "null"] }));
     let (identity, phase) = (("identity", text.clone()), ("phase", text));
     json!({
@@ -45,7 +47,8 @@ fn done() -> Value {
         "Done": object(&[dry_run.clone(), alerts.clone()]),
         "Triaged": object(&[dry_run.clone(), alerts.clone(), alert]),
         "BulkDone": object(&[dry_run.clone(), done, alerts, refused]),
-        "Operated": object(&[dry_run, identity.clone(), phase]),
+        "Operated": object(&[dry_run.clone(), identity.clone(), phase]),
+        "Split": object(&[dry_run, identity.clone(), members, nodes]),
         "Suppressions": object(&[("suppressions", list.clone())]),
         "Maintenance": object(&[("maintenance", list.clone())]),
         "Audit": object(&[("audit", list.clone()), cursor]),
@@ -66,6 +69,7 @@ fn bodies() -> Value {
     let path = json!({
         "type": "string", "enum": ["literal", "generalised"], "default": "literal",
     });
+    let pointer = json!({ "type": "string", "pattern": "^/" });
     let ids = json!({
         "type": "array", "items": { "type": "string" }, "minItems": 1,
         "maxItems": crate::command::BULK_MAX,
@@ -79,6 +83,7 @@ fn bodies() -> Value {
         "Text": body(&[("text", text.clone())], &[]),
         "Assignment": body(&[("to", text)], &[]),
         "Suppressing": body(&suppressing, &[]),
+        "Splitting": body(&[("node", pointer)], &["node"]),
         "Promoting": body(&[("path", path)], &[]),
         "NewSuppression": body(&suppression, &["scope", "value"]),
         "NewMaintenance": body(&window, &["container", "start", "end"]),

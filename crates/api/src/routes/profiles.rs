@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::rulings::Nothing;
@@ -54,6 +55,34 @@ pub(crate) async fn decide(
     params.finish()?;
     let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
     order(&state, Command::Quarantine { identity, item, accept }, dry_run).await
+}
+
+/// Which merge to split.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SplitBody {
+    node: String,
+}
+
+/// The longest pointer that is looked up: deeper than any tree, with the longest names.
+const POINTER_BYTES: usize = 8_192;
+
+/// `POST /api/hbt/{id}/split`.
+pub(crate) async fn split(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    mut params: Params,
+    JsonBody(SplitBody { node }): JsonBody<SplitBody>,
+) -> Result<Response, ApiError> {
+    let dry_run = params.flag("dry_run")?;
+    params.finish()?;
+    if !node.starts_with('/') || node.len() > POINTER_BYTES {
+        let bound = "it is a JSON pointer over the keys of children, up to 8192 bytes, such as \
+                     /file_branch/openat/nginx/file_name:*.html";
+        return Err(ApiError::parameter("node", &node, bound));
+    }
+    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    order(&state, Command::Split { identity, node }, dry_run).await
 }
 
 /// `POST /api/hbt/{id}/{relearn,freeze,unfreeze}` and `DELETE /api/hbt/{id}`.

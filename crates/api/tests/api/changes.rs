@@ -95,6 +95,11 @@ async fn profiles_are_named_as_everywhere() {
     let identity = "h1:web".to_owned();
     let decision = Command::Quarantine { identity, item: "k1".into(), accept: false };
     assert_eq!(order.command, decision);
+    let node = "/file_branch/openat/nginx/file_name:*.html".to_owned();
+    let body = json!({ "node": node });
+    assert_eq!(send(&world, "POST", "/api/hbt/h1:web/split", &body).await.status, 200);
+    let order = world.orders.lock().unwrap().pop().unwrap();
+    assert_eq!(order.command, Command::Split { identity: "h1:web".into(), node });
     assert_eq!(send(&world, "POST", "/api/hbt/web/relearn", &json!({})).await.status, 409);
     assert_eq!(send(&world, "POST", "/api/hbt/nobody/relearn", &json!({})).await.status, 404);
 }
@@ -106,6 +111,8 @@ async fn what_cannot_be_is_refused_before_the_engine_hears_of_it() {
     for (method, path, body, kind) in [
         ("POST", "/api/alerts/a/ack", json!({ "txt": "x" }), "bad_body"),
         ("POST", "/api/alerts/a/ack", json!([1]), "bad_body"),
+        ("POST", "/api/hbt/h1:web/split", json!({}), "bad_body"),
+        ("POST", "/api/hbt/h1:web/split", json!({ "node": "x" }), "bad_parameter"),
         ("POST", "/api/alerts/a/ack?dry_run=yes", json!({}), "bad_parameter"),
         ("POST", "/api/alerts/a/ack?dry=true", json!({}), "unknown_parameter"),
         ("POST", "/api/alerts/a/note", json!({ "text": long }), "bad_parameter"),

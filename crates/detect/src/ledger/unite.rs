@@ -10,7 +10,7 @@ impl Ledger {
     pub(crate) fn take_in(&mut self, other: Self, identity: &str) {
         let Self { alerts, incidents, mut beside, mut changed, departed, .. } = other;
         for (fingerprint, mut alert) in alerts {
-            alert.identity = identity.to_owned();
+            identity.clone_into(&mut alert.identity);
             let fresh = changed.remove(&fingerprint).unwrap_or_default();
             let records = beside.remove(&fingerprint).unwrap_or_default();
             self.lessons += records.records.lessons.len();
@@ -28,7 +28,7 @@ impl Ledger {
         };
         let mut stale = ids(self, &self.changed_incidents);
         for mut incident in incidents {
-            incident.identity = identity.to_owned();
+            identity.clone_into(&mut incident.identity);
             stale.insert(incident.id.clone());
             self.incidents.push(incident);
         }

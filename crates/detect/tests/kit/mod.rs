@@ -381,6 +381,13 @@ impl Scene {
         self
     }
 
+    /// A connect that nobody answers: only its beginning is printed.
+    pub fn connect_begun(&mut self, c: &Box, p: &Proc, to: &str) -> &mut Self {
+        let socket = FdIs::Socket(3, "4", String::new());
+        self.enter(c, p, "net", "connect", &format!("fd=3(<4>) addr={to}"), &socket);
+        self
+    }
+
     /// A connect that is refused: the target stands in the enter line only.
     pub fn connect_refused(&mut self, c: &Box, p: &Proc, to: &str) -> &mut Self {
         self.enter(

@@ -2,26 +2,15 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::ServiceArgs;
 use crate::config::Period;
 
 /// `hanabi alerts`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct AlertsArgs {
-    /// The running service.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "HANABI_URL",
-        default_value = "http://127.0.0.1:8000"
-    )]
-    pub(crate) url: String,
-    /// The token of a service with authentication.
-    #[arg(long, global = true, value_name = "TOKEN", env = "HANABI_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// Print the service's answer as JSON.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    /// Which service.
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: AlertsCommand,

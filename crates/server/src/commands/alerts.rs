@@ -1,25 +1,28 @@
 //! `hanabi alerts`: triage of a running service's alerts.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Map, Value, json};
 
-use super::{client::Client, failure::NotAccepted};
+use super::{
+    client::Client,
+    failure::NotAccepted,
+    text::{escaped, plain, pretty, print},
+};
 use crate::cli::alerts::{AlertsArgs, AlertsCommand, ListArgs, Target};
 
 /// Does what was typed.
 pub(crate) fn alerts(args: &AlertsArgs) -> Result<()> {
-    let client = Client::new(&args.url, args.token.clone())?;
+    let json = args.service.json;
+    let client = Client::new(&args.service)?;
     let text = match &args.command {
-        AlertsCommand::List(list) => self::list(&client, list, args.json)?,
+        AlertsCommand::List(list) => self::list(&client, list, json)?,
         AlertsCommand::Show { id } => {
             pretty(&client.get(&format!("/api/alerts/{}", escaped(id)), &[])?)?
         }
         command => {
             let (word, target, given) = action(command);
             let answer = send(&client, word, target, given)?;
-            let text = if args.json { pretty(&answer)? } else { told(word, target, &answer) };
+            let text = if json { pretty(&answer)? } else { told(word, target, &answer) };
             print(&text)?;
             return refused(&answer);
         }
@@ -132,47 +135,15 @@ fn refused(answer: &Value) -> Result<()> {
     Err(anyhow!(NotAccepted(format!("{count} alerts were refused"))))
 }
 
-fn pretty(value: &Value) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).context("failed to write an answer")?;
-    let lines: Vec<String> = text.lines().map(plain).collect();
-    Ok(lines.join("\n") + "\n")
-}
-
-/// Text of events comes from attackers: nothing in it may move the terminal's cursor.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// An id as one segment of a path.
-fn escaped(id: &str) -> String {
-    id.bytes().fold(String::new(), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte as char),
-            _ => out.push_str(&percent(byte)),
-        }
-        out
-    })
-}
-
-fn percent(byte: u8) -> String {
-    format!("%{byte:02X}")
-}
-
-fn print(text: &str) -> Result<()> {
-    std::io::stdout().write_all(text.as_bytes()).context("failed to write the answer")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{escaped, plain, row, told};
+    use super::{row, told};
     use crate::cli::alerts::Target;
 
     #[test]
     fn what_attackers_wrote_stays_text() {
-        assert_eq!(plain("a\u{1b}[2Jb\u{9b}c"), "a\u{fffd}[2Jb\u{fffd}c");
-        assert_eq!(escaped("../a b"), "..%2Fa%20b");
         let alert = json!({ "id": "a1", "state": "open", "priority": "Warning", "count": 3,
             "last_seen": "2026-01-01T00:00:00Z", "summary": { "en": "x\ny" } });
         assert_eq!(

@@ -7,6 +7,7 @@ use serde_json::Value;
 use ureq::{Agent, http::Response};
 
 use super::failure::Hint as _;
+use crate::cli::ServiceArgs;
 
 /// Longer than the service takes for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +23,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// Checks the address; nothing is sent yet.
-    pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self> {
+    pub(crate) fn new(service: &ServiceArgs) -> Result<Self> {
+        let ServiceArgs { url, token, .. } = service;
         let base = url.trim_end_matches('/');
         if !base.starts_with("http://") {
             return Err(anyhow!("cannot ask {url:?}"))
@@ -34,7 +36,7 @@ impl Client {
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(PATIENCE))
             .build();
-        Ok(Self { agent: config.into(), base: base.to_owned(), token })
+        Ok(Self { agent: config.into(), base: base.to_owned(), token: token.clone() })
     }
 
     /// What is at a path.

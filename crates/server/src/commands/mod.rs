@@ -5,3 +5,5 @@ pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod logging;
+pub(crate) mod profile;
+mod text;

@@ -463,7 +463,7 @@ impl Driver {
         let metrics = exporter.metrics();
         publish::measure_lines(metrics, &self.start, &totals, &status, fleet.totals.pending);
         gauges.set(metrics);
-        self.publisher.count(&gauges, engine.router.unwatched(), metrics);
+        self.publisher.count(&gauges, engine, metrics);
         metrics.ingest_clock_skew.raise_to(engine.router.clock_skew - self.skew_start);
         metrics.ingest_upstream_lost.raise_to(engine.router.losses - self.losses_start);
         sources.measure(&status, metrics);

@@ -12,7 +12,8 @@ use hanabi_ingest::{DropReason, IntakeStatus};
 use hanabi_profile::{LearnRules, Phase, ProfileSummary};
 use hanabi_telemetry::Metrics;
 
-use crate::engine::Totals;
+use super::observer::Watcher;
+use crate::engine::{Engine, Totals};
 
 /// How fast a rate follows: the weight of the newest second.
 const RATE_WEIGHT: f64 = 0.3;
@@ -31,7 +32,7 @@ pub(crate) struct Publisher {
     paces: HashMap<String, Pace>,
     round: u64,
     /// Totals of ledgers and router at the start of the process, from which counters count.
-    start: Option<[u64; 7]>,
+    start: Option<[u64; 9]>,
 }
 
 /// The fleet's numbers that are metrics, too.
@@ -87,15 +88,23 @@ impl Publisher {
     }
 
     /// Brings the counters of what profiles, ledgers and the router have counted up to date.
-    pub(crate) fn count(&mut self, gauges: &Gauges, unwatched: u64, metrics: &Metrics) {
+    pub(crate) fn count(&mut self, gauges: &Gauges, engine: &Engine<Watcher>, metrics: &Metrics) {
+        let (mut unpaired, mut refused) = (0, 0);
+        for room in engine.rooms() {
+            let of_shard = room.shard.unpaired();
+            unpaired += of_shard.0;
+            refused += of_shard.1;
+        }
         let now = [
             gauges.departed,
             gauges.overflowed,
             gauges.held,
-            unwatched,
+            engine.router.unwatched(),
             gauges.variations,
             gauges.coarsenings,
             gauges.unasked,
+            unpaired,
+            refused,
         ];
         let start = *self.start.get_or_insert(now);
         let counters = [
@@ -106,6 +115,8 @@ impl Publisher {
             &metrics.variations,
             &metrics.profile_coarsened,
             &metrics.embedding_unasked,
+            &metrics.calls_unpaired,
+            &metrics.calls_unwatched,
         ];
         for ((counter, now), start) in counters.into_iter().zip(now).zip(start) {
             counter.raise_to(now.saturating_sub(start));

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Driver,
-    orders::{Change, told},
+    orders::{Change, conflict, told},
 };
 
 impl Driver {
@@ -217,6 +217,23 @@ impl Driver {
         let mut answer = told(&taught.unwrap_or_default());
         answer["dry_run"] = false.into();
         Ok(answer)
+    }
+
+    /// Undoes a merge of a tree.
+    pub(super) fn split(&mut self, identity: &str, node: &str, change: &Change<'_>) -> Carried {
+        let (room, slot) = self.place_of(identity)?;
+        let into = if change.dry_run {
+            let limits = &self.parts.engine.settings.limits;
+            let watches = self.parts.engine.rooms().nth(room).map(|room| room.shard.watches());
+            let watch = watches.and_then(|all| all.get(slot as usize));
+            // What would become of it is seen on a copy of the tree.
+            let split = watch.map(|watch| watch.learned().split(node, limits));
+            split.transpose().map_err(conflict)?.unwrap_or_default()
+        } else {
+            self.on_watch(room, slot, |watch, settings| watch.split(node, &settings.limits))?
+        };
+        Ok(json!({ "dry_run": change.dry_run, "identity": identity, "members": into.members,
+            "nodes": into.nodes }))
     }
 
     /// Does something to a profile as a whole.

@@ -77,6 +77,7 @@ impl Driver {
             Command::Quarantine { identity, item, accept } => {
                 self.decide(identity, item, *accept, change)
             }
+            Command::Split { identity, node } => self.split(identity, node, change),
             Command::Profile { identity, operation } => self.operate(identity, *operation, change),
         }
     }
@@ -320,6 +321,7 @@ fn entry(order: &Order, actor: &Actor, carried: &Carried) -> AuditEntry {
             let word = if *accept { "accept" } else { "reject" };
             (format!("quarantine.{word}"), identity.clone())
         }
+        Command::Split { identity, .. } => ("profile.split".to_owned(), identity.clone()),
         Command::Profile { identity, operation } => {
             (format!("profile.{}", operation.as_str()), identity.clone())
         }
@@ -337,6 +339,7 @@ fn entry(order: &Order, actor: &Actor, carried: &Carried) -> AuditEntry {
         match &order.command {
             Command::Bulk { ids, .. } => detail.insert("ids".into(), json!(ids)),
             Command::Quarantine { item, .. } => detail.insert("item".into(), json!(item)),
+            Command::Split { node, .. } => detail.insert("node".into(), json!(node)),
             _ => None,
         };
     }
