@@ -10,7 +10,8 @@ source "$(dirname "$0")/lib.sh"
 
 # Command and the packages that bring it.
 build=("cc gcc libc6-dev" "git git")
-test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus")
+test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus"
+    "dockerd docker.io" "busybox busybox-static")
 
 wanted=("${build[@]}")
 [[ ${1:-build} == test ]] && wanted+=("${test[@]}")

@@ -88,6 +88,15 @@ pub enum Position {
         /// The followed path, for people; a renamed file is found by its number.
         path: PathBuf,
     },
+    /// In the log of a Docker container.
+    Docker {
+        /// Its full id.
+        container: String,
+        /// The engine's time stamp of the last line, ns since 1970.
+        time: u64,
+        /// Entries of the log with that time stamp that are done.
+        entries: u32,
+    },
 }
 
 impl PartialOrd for Position {
@@ -102,7 +111,13 @@ impl PartialOrd for Position {
                 Ordering::Equal if self != other => None,
                 order => Some(order),
             },
-            (Self::None | Self::Journal { .. } | Self::File { .. }, _) => None,
+            (
+                Self::Docker { container: container_a, time: time_a, entries: a },
+                Self::Docker { container: container_b, time: time_b, entries: b },
+            ) if container_a == container_b => Some((time_a, a).cmp(&(time_b, b))),
+            (Self::None | Self::Journal { .. } | Self::File { .. } | Self::Docker { .. }, _) => {
+                None
+            }
         }
     }
 }
@@ -163,6 +178,10 @@ mod tests {
         Position::File { device: 1, inode, offset, head: 0, path: "/x".into() }
     }
 
+    fn docker(container: &str, time: u64, entries: u32) -> Position {
+        Position::Docker { container: container.into(), time, entries }
+    }
+
     #[test]
     fn lines_are_counted_without_blank_ones() {
         for (text, lines) in [
@@ -185,11 +204,19 @@ mod tests {
         assert_eq!(file(7, 10).partial_cmp(&file(8, 20)), None);
         assert_eq!(file(7, 10).partial_cmp(&Position::None), None);
         assert_eq!(file(7, 10).partial_cmp(&file(7, 10)), Some(Ordering::Equal));
+        assert!(docker("a", 5, 2) < docker("a", 6, 1));
+        assert!(docker("a", 5, 1) < docker("a", 5, 2));
+        assert_eq!(docker("a", 5, 1).partial_cmp(&docker("b", 6, 1)), None);
     }
 
     #[test]
     fn positions_and_names_survive_json() {
-        for position in [Position::None, Position::Journal { sequence: u64::MAX }, file(1, 2)] {
+        for position in [
+            Position::None,
+            Position::Journal { sequence: u64::MAX },
+            file(1, 2),
+            docker("a", 3, 4),
+        ] {
             let json = serde_json::to_string(&position).unwrap();
             assert_eq!(serde_json::from_str::<Position>(&json).unwrap(), position);
         }

@@ -1,8 +1,8 @@
-//! Sources of event lines: files, standard input, HTTP bodies; the bounded queue and the journal.
+//! Sources of event lines: files, Docker, standard input, HTTP bodies; the bounded queue and the journal.
 //!
 //! Sources run on plain threads with blocking I/O and push [`Batch`]es of whole lines into one
 //! [`Intake`]. What cannot be read again at its origin (HTTP, standard input) goes through a
-//! [`Journal`] first; what can (files) carries a [`Position`] from which it is read again.
+//! [`Journal`] first; what can (files, Docker) carries a [`Position`] from which it is read again.
 //! No line is judged here: what is not an event is the decoder's to reject and count.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -10,6 +10,7 @@
 mod batch;
 pub mod body;
 mod control;
+mod docker;
 mod file;
 mod input;
 mod intake;
@@ -22,6 +23,9 @@ mod stdin;
 
 pub use batch::{Batch, Position, SourceId, count_lines};
 pub use control::Control;
+pub use docker::{
+    DEFAULT_DOCKER_HOST, DockerError, DockerOptions, DockerSource, DockerStats, DockerStatus,
+};
 pub use file::{FileError, FileOptions, FileSource, FileStats, FileStatus};
 pub use input::{Input, OpenError, Progress, open_lines};
 pub use intake::{

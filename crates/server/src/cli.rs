@@ -119,8 +119,8 @@ pub(crate) struct RunArgs {
     /// Directory for all durable state.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Where event lines come from: `stdin` (or `-`), `file:PATH`; may be repeated. HTTP ingest
-    /// is always on.
+    /// Where event lines come from: `stdin` (or `-`), `file:PATH`, `docker:NAME`; may be repeated.
+    /// HTTP ingest is always on.
     #[arg(long, value_name = "SPEC")]
     source: Vec<String>,
 }

@@ -135,7 +135,8 @@ fn assemble(
         live: Arc::clone(&live),
         metrics,
     })?;
-    let (sources, threads) = Sources::start(config.sources(), &intake, &start.positions)?;
+    let (sources, threads) =
+        Sources::start(config.sources(), config.docker_host(), &intake, &start.positions)?;
     let parts = Parts {
         engine,
         input: Input::new(replay, batches),
@@ -177,7 +178,7 @@ fn assemble(
 fn replayed(start: &Start) -> u64 {
     match start.positions.get(JOURNAL) {
         Some(Position::Journal { sequence }) => *sequence,
-        Some(Position::None | Position::File { .. }) | None => 0,
+        Some(Position::None | Position::File { .. } | Position::Docker { .. }) | None => 0,
     }
 }
 

@@ -58,7 +58,7 @@ impl Tail {
             Position::File { device, inode, offset, head, .. } => {
                 Some(Mark { key: FileKey { device, inode }, offset, head })
             }
-            Position::None | Position::Journal { .. } => None,
+            Position::None | Position::Journal { .. } | Position::Docker { .. } => None,
         };
         let path = path.to_path_buf();
         Self { path, options, stats, resume, followed: None, done: Vec::new(), started: false }

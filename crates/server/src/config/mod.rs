@@ -42,6 +42,7 @@ pub(crate) struct Overrides {
 pub(crate) struct Config {
     server: Server,
     sources: Vec<SourceSpec>,
+    docker_host: String,
     ingest: Ingest,
     identity: Identity,
     learn: Learn,
@@ -293,6 +294,11 @@ impl Config {
     /// Where event lines come from.
     pub(crate) fn sources(&self) -> &[SourceSpec] {
         &self.sources
+    }
+
+    /// `sources.docker_host`.
+    pub(crate) fn docker_host(&self) -> &str {
+        &self.docker_host
     }
 
     /// Limits of the way in.

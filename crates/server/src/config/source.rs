@@ -1,4 +1,4 @@
-//! Source specifications: `stdin`, `file:PATH`.
+//! Source specifications: `stdin`, `file:PATH`, `docker:NAME`.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -9,6 +9,8 @@ pub(crate) enum SourceSpec {
     Stdin,
     /// A file that is followed through rotation and truncation.
     File(PathBuf),
+    /// The output of a container, by its name.
+    Docker(String),
 }
 
 impl FromStr for SourceSpec {
@@ -22,11 +24,15 @@ impl FromStr for SourceSpec {
                 Err("needs a path, as in \"file:/var/log/falco.jsonl\"".into())
             }
             "file" => Ok(Self::File(rest.into())),
-            "docker" | "kubernetes" | "nats" | "sensor" => Err(format!(
+            "docker" if !is_container_name(rest) => {
+                Err("needs a container's name or id, as in \"docker:falco\"".into())
+            }
+            "docker" => Ok(Self::Docker(rest.into())),
+            "kubernetes" | "nats" | "sensor" => Err(format!(
                 "is a source that this version does not have (`{kind}`); pipe its lines in instead, \
-                 as in `docker logs -f falco | hanabi run --source stdin`"
+                 as in `tail -F FILE | hanabi run --source stdin`"
             )),
-            _ => Err("is not a source; write \"stdin\" or \"file:PATH\"".into()),
+            _ => Err("is not a source; write \"stdin\", \"file:PATH\" or \"docker:NAME\"".into()),
         }
     }
 }
@@ -36,8 +42,16 @@ impl fmt::Display for SourceSpec {
         match self {
             Self::Stdin => f.write_str("stdin"),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Docker(name) => write!(f, "docker:{name}"),
         }
     }
+}
+
+/// What Docker takes for a name; it goes into the path of requests.
+fn is_container_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        && name.len() <= 255
 }
 
 #[cfg(test)]
@@ -49,8 +63,11 @@ mod tests {
         assert_eq!("-".parse(), Ok(SourceSpec::Stdin));
         assert_eq!("stdin".parse(), Ok(SourceSpec::Stdin));
         assert_eq!("file:/a:b".parse(), Ok(SourceSpec::File("/a:b".into())));
-        assert!("docker:falco".parse::<SourceSpec>().unwrap_err().contains("--source stdin"));
-        for wrong in ["", "file:", "stdin:x", "/var/log/falco.jsonl"] {
+        assert_eq!("docker:falco".parse(), Ok(SourceSpec::Docker("falco".into())));
+        assert!("nats:x".parse::<SourceSpec>().unwrap_err().contains("--source stdin"));
+        for wrong in
+            ["", "file:", "docker:", "docker:a/b", "docker:../x", "stdin:x", "/var/log/falco.jsonl"]
+        {
             assert!(wrong.parse::<SourceSpec>().is_err(), "{wrong}");
         }
     }

@@ -145,14 +145,15 @@ fn bounds_are_named() {
             "[learn]\nwarmup = \"45\"\nmin_time = \"10s\"\nmax_time = \"5s\"\nnovelty = 0\nmin_events = -1\n\
              [ingest]\nqueue_bytes = \"2MiB\"\n[detect]\nmatcher = \"fuzzy\"\nthreshold = 1.5\n\
              [alerts]\nrule_min_priority = \"loud\"\n[server]\nlisten = \"0.0.0.0:8000\"\ndata_dir = \"\"\n\
-             [sources]\nlist = [\"docker:falco\", \"stdin\", \"-\"]"
+             [sources]\nlist = [\"nats:falco\", \"stdin\", \"-\"]\ndocker_host = \"/run/docker.sock\""
         ),
         @r#"
     the configuration is not valid
       server.listen = "0.0.0.0:8000" (FILE) must be a loopback address (127.0.0.0/8 or ::1): this version has no authentication, so put a proxy that has it in front
       server.data_dir = "" (FILE) must not be empty
-      sources.list = ["docker:falco", "stdin", "-"] (FILE) has "docker:falco", which is a source that this version does not have (`docker`); pipe its lines in instead, as in `docker logs -f falco | hanabi run --source stdin`
-      sources.list = ["docker:falco", "stdin", "-"] (FILE) names "-" twice
+      sources.list = ["nats:falco", "stdin", "-"] (FILE) has "nats:falco", which is a source that this version does not have (`nats`); pipe its lines in instead, as in `tail -F FILE | hanabi run --source stdin`
+      sources.list = ["nats:falco", "stdin", "-"] (FILE) names "-" twice
+      sources.docker_host = "/run/docker.sock" (FILE) must be unix://PATH or tcp://HOST:PORT, as DOCKER_HOST has it
       ingest.body_limit = "16MiB" (default) must be from 1MiB to 2MiB
       learn.warmup = "45" (FILE) has a number without a unit (ms, s, m, h, d); write a duration such as "45s", "10m" or "24h"
       learn.min_events = -1 (FILE) must be from 1 to 1000000000

@@ -29,6 +29,7 @@ pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
     let config = Config {
         server: server(&mut check),
         sources: sources(&mut check),
+        docker_host: docker_host(&mut check),
         ingest: ingest(&mut check),
         identity: Identity {
             include_host: check.word(
@@ -119,6 +120,18 @@ fn sources(check: &mut Checker) -> Vec<SourceSpec> {
         }
     }
     sources
+}
+
+fn docker_host(check: &mut Checker) -> String {
+    let text = check.text("sources.docker_host");
+    let named = |scheme| text.strip_prefix(scheme).is_some_and(|rest: &str| !rest.is_empty());
+    if !named("unix:///") && !named("tcp://") {
+        check.problem(
+            "sources.docker_host",
+            "must be unix://PATH or tcp://HOST:PORT, as DOCKER_HOST has it",
+        );
+    }
+    text.to_owned()
 }
 
 fn ingest(check: &mut Checker) -> Ingest {

@@ -311,6 +311,9 @@ impl Driver {
                     matches!(before, Some(Position::File { inode: old, .. }) if old != inode);
                 self.positions.insert(source.to_owned(), position);
             }
+            Position::Docker { .. } => {
+                self.positions.insert(source.to_owned(), position);
+            }
         }
     }
 

@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context as _;
 use hanabi_event::EventTime;
 use hanabi_ingest::{
-    Control, FileOptions, FileSource, FileStats, Intake, IntakeStatus, Position, SourceId,
-    StdinSource,
+    Control, DockerOptions, DockerSource, DockerStats, DockerStatus, FileOptions, FileSource,
+    FileStats, FileStatus, Intake, IntakeStatus, Position, SourceId, StdinSource,
 };
 use hanabi_telemetry::{Metrics, SourceKind};
 use parking_lot::Mutex;
@@ -27,8 +27,16 @@ struct Running {
     id: SourceId,
     kind: SourceKind,
     control: Control,
-    file: Option<Arc<FileStats>>,
+    reader: Reader,
     ending: Ending,
+}
+
+/// What tells how a source is doing.
+#[derive(Clone)]
+enum Reader {
+    Stdin,
+    File(Arc<FileStats>),
+    Docker(Arc<DockerStats>),
 }
 
 /// All sources; clones are the same ones.
@@ -44,6 +52,7 @@ impl Sources {
     /// Starts reading where the last checkpoint says.
     pub(crate) fn start(
         specs: &[SourceSpec],
+        docker_host: &str,
         intake: &Intake,
         positions: &BTreeMap<String, Position>,
     ) -> anyhow::Result<(Self, Threads)> {
@@ -56,8 +65,16 @@ impl Sources {
                     let position = positions.get(source.id().as_str()).cloned();
                     let (running, thread) =
                         file(source, intake.clone(), position.unwrap_or_default())?;
-                    threads.push(thread);
-                    (running, None)
+                    (running, Some(thread))
+                }
+                SourceSpec::Docker(name) => {
+                    let host = docker_host.to_owned();
+                    let options = DockerOptions { host, ..DockerOptions::default() };
+                    let source = DockerSource::new(name, options);
+                    let position = positions.get(source.id().as_str()).cloned();
+                    let (running, thread) =
+                        docker(source, intake.clone(), position.unwrap_or_default())?;
+                    (running, Some(thread))
                 }
             };
             running.push(source);
@@ -77,8 +94,9 @@ impl Sources {
     /// silence.
     pub(crate) fn is_behind(&self) -> bool {
         self.running.iter().filter(|source| source.ending.lock().is_none()).any(|source| {
-            let status = source.file.as_ref().map(|file| file.status());
-            status.is_some_and(|file| file.offset < file.size && !file.waiting)
+            let Reader::File(file) = &source.reader else { return false };
+            let file = file.status();
+            file.offset < file.size && !file.waiting
         })
     }
 
@@ -130,21 +148,31 @@ impl Sources {
             metrics.ingest_received_bytes.of(kind).raise_to(bytes);
             metrics.ingest_offers_refused.of(kind).raise_to(refused);
         }
-        let (mut behind, mut rotations, mut truncations) = (0, 0, 0);
-        let (mut too_long, mut lost) = (0, 0);
-        for file in self.running.iter().filter_map(|source| source.file.as_ref()) {
-            let status = file.status();
-            behind += status.size.saturating_sub(status.offset);
-            rotations += status.rotations;
-            truncations += status.truncations;
-            too_long += status.too_long;
-            lost += status.positions_lost;
+        let (files, logs) = self.readers();
+        let sum = |of: fn(&FileStatus) -> u64| files.iter().map(of).sum::<u64>();
+        let docker = |of: fn(&DockerStatus) -> u64| logs.iter().map(of).sum::<u64>();
+        metrics.ingest_files_behind_bytes.set_count(sum(|f| f.size.saturating_sub(f.offset)));
+        metrics.ingest_file_rotations.raise_to(sum(|f| f.rotations));
+        metrics.ingest_file_truncations.raise_to(sum(|f| f.truncations));
+        metrics.ingest_file_positions_lost.raise_to(sum(|f| f.positions_lost));
+        metrics.ingest_lines_too_long.raise_to(sum(|f| f.too_long) + docker(|d| d.too_long));
+        metrics.ingest_docker_reconnects.raise_to(docker(|d| d.reconnects));
+        metrics.ingest_docker_errors.raise_to(docker(|d| d.errors + d.unstamped));
+        metrics.ingest_docker_positions_lost.raise_to(docker(|d| d.positions_lost));
+        let lag = logs.iter().map(|d| d.lag).max().unwrap_or(0);
+        metrics.ingest_docker_lag.set(lag as f64 / 1e9);
+    }
+
+    fn readers(&self) -> (Vec<FileStatus>, Vec<DockerStatus>) {
+        let (mut files, mut logs) = (Vec::new(), Vec::new());
+        for source in &self.running {
+            match &source.reader {
+                Reader::Stdin => {}
+                Reader::File(file) => files.push(file.status()),
+                Reader::Docker(log) => logs.push(log.status()),
+            }
         }
-        metrics.ingest_files_behind_bytes.set_count(behind);
-        metrics.ingest_file_rotations.raise_to(rotations);
-        metrics.ingest_file_truncations.raise_to(truncations);
-        metrics.ingest_lines_too_long.raise_to(too_long);
-        metrics.ingest_file_positions_lost.raise_to(lost);
+        (files, logs)
     }
 }
 
@@ -158,13 +186,19 @@ impl Running {
         if self.control.is_paused() {
             return ("paused", String::new());
         }
-        match self.file.as_ref().map(|file| file.status()) {
-            Some(file) if file.waiting => {
-                let why = file.error.unwrap_or_else(|| "the file does not exist yet".to_owned());
-                ("waiting", why)
+        let waits_for = match &self.reader {
+            Reader::Stdin => None,
+            Reader::File(file) => {
+                let file = file.status();
+                let missing = || "the file does not exist yet".to_owned();
+                file.waiting.then(|| file.error.unwrap_or_else(missing))
             }
-            Some(_) | None => ("running", String::new()),
-        }
+            Reader::Docker(log) => {
+                let log = log.status();
+                (!log.following).then_some(log.detail)
+            }
+        };
+        waits_for.map_or_else(|| ("running", String::new()), |why| ("waiting", why))
     }
 }
 
@@ -193,7 +227,25 @@ fn file(
         id: source.id().clone(),
         kind: SourceKind::File,
         control: Control::new(),
-        file: Some(source.stats()),
+        reader: Reader::File(source.stats()),
+        ending: Ending::default(),
+    };
+    let thread = spawn(&running, move |control| {
+        source.run(&intake, &position, control).map_err(anyhow::Error::from)
+    })?;
+    Ok((running, thread))
+}
+
+fn docker(
+    source: DockerSource,
+    intake: Intake,
+    position: Position,
+) -> anyhow::Result<(Running, JoinHandle<()>)> {
+    let running = Running {
+        id: source.id().clone(),
+        kind: SourceKind::Docker,
+        control: Control::new(),
+        reader: Reader::Docker(source.stats()),
         ending: Ending::default(),
     };
     let thread = spawn(&running, move |control| {
@@ -209,7 +261,7 @@ fn stdin(intake: &Intake) -> anyhow::Result<(Running, Option<JoinHandle<()>>)> {
         id: source.id().clone(),
         kind: SourceKind::Stdin,
         control: Control::new(),
-        file: None,
+        reader: Reader::Stdin,
         ending: Ending::default(),
     };
     let intake = intake.clone();
@@ -240,6 +292,7 @@ fn spawn(
 
 fn kind_of(source: &str) -> SourceKind {
     match source.split_once(':').map_or(source, |(kind, _)| kind) {
+        "docker" => SourceKind::Docker,
         "file" => SourceKind::File,
         "stdin" => SourceKind::Stdin,
         _ => SourceKind::Http,

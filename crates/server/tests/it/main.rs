@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bad_input;
+mod docker;
+mod engine;
 mod feedback;
 mod metrics;
 #[path = "../../../detect/tests/kit/outline.rs"]

@@ -8,7 +8,7 @@ const FAST: [&str; 4] =
     ["--set", "store.checkpoint_every=100ms", "--set", "ingest.silence_after=1h"];
 
 /// Cuts at ends of lines, in so many parts of different sizes.
-fn parts(text: &[u8], count: usize) -> Vec<&[u8]> {
+pub(crate) fn parts(text: &[u8], count: usize) -> Vec<&[u8]> {
     let mut rest = text;
     let mut parts = Vec::new();
     for left in (1..=count).rev() {
@@ -23,11 +23,11 @@ fn parts(text: &[u8], count: usize) -> Vec<&[u8]> {
     parts
 }
 
-fn count(text: &[u8]) -> u64 {
+pub(crate) fn count(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }
 
-fn compare(service: &mut Service, totals: &Totals) {
+pub(crate) fn compare(service: &mut Service, totals: &Totals) {
     let expected = replay(&fixture("shop-small.jsonl.zst"));
     service.expect_alerts(&expected.alerts);
     assert_eq!(service.trees(), expected.trees);

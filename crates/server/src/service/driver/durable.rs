@@ -128,7 +128,7 @@ impl Driver {
         self.ruled = false;
         let journal = match self.positions.get(JOURNAL) {
             Some(Position::Journal { sequence }) => Some(*sequence),
-            Some(Position::None | Position::File { .. }) | None => None,
+            Some(Position::None | Position::File { .. } | Position::Docker { .. }) | None => None,
         };
         let replies = std::mem::take(&mut self.replies);
         let forgotten = std::mem::take(&mut self.forgotten);
