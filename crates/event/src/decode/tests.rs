@@ -1,6 +1,7 @@
 //! Lines as Falco prints them, quirk by quirk, and lines as nobody should print them.
 
 mod agreement;
+mod falco_files;
 mod quirks;
 
 use super::DecodeOptions;
