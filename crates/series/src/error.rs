@@ -1,0 +1,38 @@
+//! Why there is no answer, in Prometheus' words.
+
+/// Why a query has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// It cannot be read, or asks for what is not there.
+    #[error("{0}")]
+    BadData(String),
+    /// It has no meaning for these data.
+    #[error("{0}")]
+    Execution(String),
+    /// It took too long.
+    #[error("query timed out: narrow the time range or the selection")]
+    Timeout,
+    /// Somebody has given it up.
+    #[error("query was canceled")]
+    Canceled,
+}
+
+impl QueryError {
+    /// `errorType` of Prometheus' HTTP API.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::BadData(_) => "bad_data",
+            Self::Execution(_) => "execution",
+            Self::Timeout => "timeout",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    pub(crate) fn execution(text: impl Into<String>) -> Self {
+        Self::Execution(text.into())
+    }
+
+    pub(crate) fn unsupported(what: &str) -> Self {
+        Self::BadData(format!("{what} is not supported"))
+    }
+}

@@ -1,0 +1,190 @@
+//! Functions of labels and of the presence and order of series.
+
+use std::cmp::Ordering;
+
+use promql_parser::parser::Expr;
+use regex::Regex;
+
+use super::{
+    Column, Evaluator, Value,
+    calls::{first, nth},
+    joined,
+    select::matchers,
+};
+use crate::{Labels, NAME, QueryError, storage::Matcher};
+
+impl Evaluator<'_> {
+    pub(super) fn absent(&mut self, expression: &Expr) -> Result<Value, QueryError> {
+        let labels = labels_of(expression)?;
+        let columns = self.vector(expression)?;
+        let there = |step: usize| columns.iter().any(|column| column.points[step].is_some());
+        Ok(Value::Vector(self.where_not(labels, there)))
+    }
+
+    pub(super) fn absent_over_time(&mut self, expression: &Expr) -> Result<Value, QueryError> {
+        let labels = labels_of(expression)?;
+        // Which series it is does not matter: all of them may be of one name.
+        let ranges = self.ranges(expression)?;
+        let inside = |step: usize| {
+            let (start, end) = ranges.windows[step];
+            ranges.series.iter().any(|series| {
+                series.samples.iter().any(|s| !self.is_before(s.time, start) && s.time <= end)
+            })
+        };
+        let there: Vec<bool> = (0..self.steps.count).map(inside).collect();
+        Ok(Value::Vector(self.where_not(labels, |step| there[step])))
+    }
+
+    fn where_not(&self, labels: Labels, there: impl Fn(usize) -> bool) -> Vec<Column> {
+        let points: Vec<Option<f64>> =
+            (0..self.steps.count).map(|step| (!there(step)).then_some(1.0)).collect();
+        if points.iter().all(Option::is_none) {
+            Vec::new()
+        } else {
+            vec![Column { labels, points }]
+        }
+    }
+
+    /// By value at an instant; a range query has an order of its own. NaN comes last.
+    pub(super) fn sorted(&self, mut columns: Vec<Column>, descending: bool) -> Vec<Column> {
+        if self.steps.count == 1 {
+            columns.retain(|column| column.points[0].is_some());
+            let value = |column: &Column| column.points[0].unwrap_or(f64::NAN);
+            columns.sort_by(|a, b| by_value(value(a), value(b), descending));
+        }
+        columns
+    }
+
+    pub(super) fn label_replace(&mut self, arguments: &[&Expr]) -> Result<Value, QueryError> {
+        let columns = self.vector(first(arguments)?)?;
+        let mut texts = Vec::new();
+        for index in 1..5 {
+            texts.push(self.text(nth(arguments, index)?)?);
+        }
+        let [target, replacement, source, pattern] = texts.as_slice() else {
+            return Err(QueryError::BadData("label_replace() takes five arguments".to_owned()));
+        };
+        check_label(target, "label_replace")?;
+        let whole = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| {
+            QueryError::execution(format!(
+                "invalid regular expression in label_replace(): {pattern}"
+            ))
+        })?;
+        let replacement = braced(replacement);
+        let each = columns.into_iter().map(|column| {
+            let value = column.labels.get(source).to_owned();
+            let Some(found) = whole.captures(&value) else { return column };
+            let mut new = String::new();
+            found.expand(&replacement, &mut new);
+            Column { labels: column.labels.with(target, &new), points: column.points }
+        });
+        joined(each.collect()).map(Value::Vector)
+    }
+
+    pub(super) fn label_join(&mut self, arguments: &[&Expr]) -> Result<Value, QueryError> {
+        let columns = self.vector(first(arguments)?)?;
+        let target = self.text(nth(arguments, 1)?)?;
+        let between = self.text(nth(arguments, 2)?)?;
+        let mut sources = Vec::new();
+        for argument in arguments.iter().skip(3) {
+            let source = self.text(argument)?;
+            check_label(&source, "label_join")?;
+            sources.push(source);
+        }
+        check_label(&target, "label_join")?;
+        let each = columns.into_iter().map(|column| {
+            let values: Vec<&str> = sources.iter().map(|name| column.labels.get(name)).collect();
+            let labels = column.labels.with(&target, &values.join(&between));
+            Column { labels, points: column.points }
+        });
+        joined(each.collect()).map(Value::Vector)
+    }
+
+    pub(super) fn text(&mut self, expression: &Expr) -> Result<String, QueryError> {
+        match self.value(expression)? {
+            Value::Text(text) => Ok(text),
+            Value::Scalar(_) | Value::Vector(_) => {
+                Err(QueryError::BadData("expected type string".to_owned()))
+            }
+        }
+    }
+}
+
+/// The order of two values; NaN is last whatever the direction.
+pub(super) fn by_value(a: f64, b: f64, descending: bool) -> Ordering {
+    match (a.is_nan(), b.is_nan()) {
+        (true, true) => Ordering::Equal,
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) if descending => b.total_cmp(&a),
+        (false, false) => a.total_cmp(&b),
+    }
+}
+
+fn check_label(name: &str, function: &str) -> Result<(), QueryError> {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let valid = name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit());
+    if valid {
+        return Ok(());
+    }
+    Err(QueryError::execution(format!("invalid label name in {function}(): {name}")))
+}
+
+/// `$1` and `$name` take letters, digits and underscores with them in Go's templates and here, but
+/// `$1a` is the group `1a` in both; only what is not in braces has to be put there.
+fn braced(template: &str) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('$') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let length = length.unwrap_or(rest.len());
+        if rest.starts_with('$') {
+            text.push_str("$$");
+            rest = &rest[1..];
+        } else if length > 0 {
+            text.push_str("${");
+            text.push_str(&rest[..length]);
+            text.push('}');
+            rest = &rest[length..];
+        } else if rest.starts_with('{') {
+            text.push('$');
+        } else {
+            // A dollar that names nothing is nothing in Go.
+        }
+    }
+    text + rest
+}
+
+/// What an absent series would be called: the labels that a selector asks for by name.
+fn labels_of(expression: &Expr) -> Result<Labels, QueryError> {
+    let selector = match expression {
+        Expr::VectorSelector(selector) => selector,
+        Expr::MatrixSelector(matrix) => &matrix.vs,
+        Expr::Paren(inner) => return labels_of(&inner.expr),
+        _ => return Ok(Labels::default()),
+    };
+    let mut labels = Labels::default();
+    let mut unclear = Vec::new();
+    for matcher in matchers(selector)? {
+        match matcher {
+            Matcher::Equal(name, value) if name != NAME => {
+                if unclear.contains(&name) || !labels.get(&name).is_empty() {
+                    labels = labels.with(&name, "");
+                    unclear.push(name);
+                } else {
+                    labels = labels.with(&name, &value);
+                }
+            }
+            Matcher::Equal(..) => {}
+            Matcher::NotEqual(name, _)
+            | Matcher::Matches(name, _)
+            | Matcher::MatchesNot(name, _) => {
+                labels = labels.with(&name, "");
+                unclear.push(name);
+            }
+        }
+    }
+    Ok(labels)
+}

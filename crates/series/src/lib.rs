@@ -1,0 +1,20 @@
+//! Time series: `PromQL` as Prometheus answers it, over whatever holds samples.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![allow(clippy::float_cmp, reason = "the language compares numbers as they are")]
+
+mod engine;
+mod error;
+mod eval;
+mod labels;
+pub mod remote;
+mod sample;
+mod storage;
+mod value;
+
+pub use engine::{Edges, Engine, LOOKBACK, MAX_POINTS, MAX_SAMPLES, Options};
+pub use error::QueryError;
+pub use labels::{Labels, NAME};
+pub use sample::{Sample, is_stale, stale};
+pub use storage::{Matcher, Memory, Series, Storage};
+pub use value::{Answer, number};
