@@ -3,6 +3,8 @@
 #![warn(missing_docs)]
 #![allow(clippy::float_cmp, reason = "the language compares numbers as they are")]
 
+mod bits;
+pub mod chunk;
 mod engine;
 mod error;
 mod eval;
@@ -10,6 +12,7 @@ mod labels;
 pub mod remote;
 mod sample;
 mod storage;
+mod store;
 mod value;
 
 pub use engine::{Edges, Engine, LOOKBACK, MAX_POINTS, MAX_SAMPLES, Options};
@@ -17,4 +20,5 @@ pub use error::QueryError;
 pub use labels::{Labels, NAME};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
+pub use store::{Appended, SeriesError, SeriesStore, StoreOptions};
 pub use value::{Answer, number};

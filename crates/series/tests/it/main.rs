@@ -5,5 +5,6 @@
 
 mod data;
 mod differential;
+mod measure;
 mod prometheus;
 mod queries;

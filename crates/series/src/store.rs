@@ -1,0 +1,393 @@
+//! Series on disk: packed chunks in an embedded database, the newest samples in memory.
+//!
+//! Samples are appended in memory and made durable by [`SeriesStore::commit`], all or nothing; a kill
+//! or a torn write leaves the last commit. A chunk that is not full is written again with the next
+//! commit. Time comes with the samples: the store has no clock.
+
+mod index;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use parking_lot::RwLock;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::{
+    Labels, QueryError, Sample, Series, Storage,
+    chunk::{self, CHUNK_SAMPLES},
+    stale,
+    storage::Matcher,
+};
+use index::{Index, decode_labels, encode_labels};
+
+const SERIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("series");
+/// By series and the time of the first sample.
+const CHUNKS: TableDefinition<'_, (u64, i64), &[u8]> = TableDefinition::new("chunks");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// The version of all of it.
+const VERSION: u64 = 1;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// Samples older than this before the newest are deleted, ms. 15 days, as in Prometheus.
+    pub retention: i64,
+    /// Packed bytes at most; the oldest go first. 512 MiB: a month of a fleet's metrics.
+    pub max_bytes: u64,
+    /// Series at most; samples of further ones are refused and counted.
+    pub max_series: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { retention: 15 * 86_400_000, max_bytes: 512 << 20, max_series: 200_000 }
+    }
+}
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SeriesError {
+    /// The database did.
+    #[error("failed to {operation} {path}", path = path.display())]
+    Database {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<redb::Error>,
+    },
+    /// It was written by a later version.
+    #[error("{path} is of version {found}, and this program knows versions up to {VERSION}: use the program that wrote it", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+}
+
+/// What became of samples that were appended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Taken.
+    pub taken: u64,
+    /// Not later than the last of their series.
+    pub out_of_order: u64,
+    /// Of new series, past the limit.
+    pub too_many_series: u64,
+}
+
+/// The newest samples of a series.
+#[derive(Clone, Debug, Default)]
+struct Head {
+    samples: Vec<Sample>,
+    /// The time of the last sample, wherever it is.
+    last: Option<i64>,
+    /// Samples that no commit has.
+    dirty: bool,
+    /// It was in the last scrape, and no end was noted.
+    live: bool,
+}
+
+#[derive(Default)]
+struct State {
+    index: Index,
+    heads: Vec<Head>,
+    newest: i64,
+}
+
+impl State {
+    /// Makes the index anew without some of the series.
+    fn leave_out(&mut self, ended: &[bool]) {
+        let (mut index, mut heads) = (Index::default(), Vec::new());
+        for (at, head) in std::mem::take(&mut self.heads).into_iter().enumerate() {
+            if !ended[at]
+                && let Some((id, labels)) = self.index.get(at)
+            {
+                index.restore(id, labels);
+                heads.push(head);
+            }
+        }
+        index.go_on_from(&self.index);
+        (self.index, self.heads) = (index, heads);
+    }
+}
+
+/// See the module's text.
+pub struct SeriesStore {
+    path: PathBuf,
+    options: StoreOptions,
+    database: Database,
+    state: RwLock<State>,
+}
+
+impl SeriesStore {
+    /// Opens or creates the store in a directory that exists.
+    pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, SeriesError> {
+        let path = dir.join("series.redb");
+        let failed = |source: redb::Error| SeriesError::Database {
+            operation: "open",
+            path: path.clone(),
+            source: Box::new(source),
+        };
+        let database = Database::create(&path).map_err(|error| failed(error.into()))?;
+        let found = prepare(&database).map_err(failed)?;
+        if found > VERSION {
+            return Err(SeriesError::Version { path, found });
+        }
+        let state = restore(&database).map_err(failed)?;
+        Ok(Self { path, options, database, state: RwLock::new(state) })
+    }
+
+    /// Appends samples. Of one series each must be later than the one before.
+    pub fn append(&self, samples: &[(Labels, Sample)]) -> Appended {
+        let mut state = self.state.write();
+        let mut all = Appended::default();
+        for (labels, sample) in samples {
+            self.add(&mut state, labels, *sample, &mut all);
+        }
+        all
+    }
+
+    /// Appends one scrape: series that were in the one before and are not in this one end here.
+    pub fn append_scrape(&self, time: i64, values: &[(Labels, f64)]) -> Appended {
+        let mut state = self.state.write();
+        let mut all = Appended::default();
+        let mut there = vec![false; state.heads.len()];
+        for (labels, value) in values {
+            if let Some(at) = self.add(&mut state, labels, Sample { time, value: *value }, &mut all)
+            {
+                there.resize(state.heads.len(), false);
+                there[at] = true;
+            }
+        }
+        for (head, there) in state.heads.iter_mut().zip(there) {
+            if head.live && !there && head.last.is_none_or(|last| last < time) {
+                head.samples.push(Sample { time, value: stale() });
+                (head.last, head.dirty) = (Some(time), true);
+            }
+            head.live = there;
+        }
+        all
+    }
+
+    fn add(
+        &self,
+        state: &mut State,
+        labels: &Labels,
+        sample: Sample,
+        all: &mut Appended,
+    ) -> Option<usize> {
+        let known = state.index.find(labels);
+        if known.is_none() && state.index.len() >= self.options.max_series {
+            all.too_many_series += 1;
+            return None;
+        }
+        let at = known.unwrap_or_else(|| state.index.add(labels));
+        if state.heads.len() <= at {
+            state.heads.resize_with(at + 1, Head::default);
+        }
+        let head = &mut state.heads[at];
+        if head.last.is_some_and(|last| last >= sample.time) {
+            all.out_of_order += 1;
+            return Some(at);
+        }
+        head.samples.push(sample);
+        (head.last, head.dirty) = (Some(sample.time), true);
+        state.newest = state.newest.max(sample.time);
+        all.taken += 1;
+        Some(at)
+    }
+
+    /// Makes everything durable that was appended. Linear in the series that have changed.
+    pub fn commit(&self) -> Result<(), SeriesError> {
+        let mut state = self.state.write();
+        self.write(&state).map_err(|source| self.failed("write", source))?;
+        for head in &mut state.heads {
+            head.dirty = false;
+            let full = head.samples.len() / CHUNK_SAMPLES * CHUNK_SAMPLES;
+            head.samples.drain(..full);
+        }
+        Ok(())
+    }
+
+    fn write(&self, state: &State) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut series = transaction.open_table(SERIES)?;
+            let mut chunks = transaction.open_table(CHUNKS)?;
+            for (at, head) in state.heads.iter().enumerate().filter(|(_, head)| head.dirty) {
+                let Some((id, labels)) = state.index.get(at) else { continue };
+                if series.get(id)?.is_none() {
+                    series.insert(id, encode_labels(labels).as_slice())?;
+                }
+                for part in head.samples.chunks(CHUNK_SAMPLES) {
+                    chunks.insert((id, part[0].time), chunk::pack(part).as_slice())?;
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Deletes what is too old or too much, and series of which nothing is left; answers how many
+    /// chunks went. Linear in the chunks.
+    pub fn retain(&self) -> Result<u64, SeriesError> {
+        let mut state = self.state.write();
+        let oldest = state.newest - self.options.retention;
+        let ended = |head: &Head| head.last.is_none_or(|last| last < oldest);
+        let ended: Vec<bool> = state.heads.iter().map(ended).collect();
+        let ids = ended.iter().enumerate().filter(|(_, ended)| **ended);
+        let ids: Vec<u64> = ids.filter_map(|(at, _)| Some(state.index.get(at)?.0)).collect();
+        let gone = self.delete(oldest, &ids).map_err(|source| self.failed("clean", source))?;
+        if !ids.is_empty() {
+            state.leave_out(&ended);
+        }
+        Ok(gone)
+    }
+
+    fn delete(&self, oldest: i64, series: &[u64]) -> Result<u64, redb::Error> {
+        let transaction = self.database.begin_write()?;
+        let mut gone = 0;
+        {
+            let mut chunks = transaction.open_table(CHUNKS)?;
+            let mut all: Vec<(i64, (u64, i64), u64)> = Vec::new();
+            let mut bytes = 0;
+            for entry in chunks.iter()? {
+                let (key, value) = entry?;
+                let size = value.value().len() as u64 + 16;
+                bytes += size;
+                all.push((chunk::last_time(value.value()).unwrap_or(i64::MIN), key.value(), size));
+            }
+            all.sort_unstable();
+            for (last, key, size) in all {
+                if last >= oldest && bytes <= self.options.max_bytes {
+                    break;
+                }
+                chunks.remove(key)?;
+                bytes -= size;
+                gone += 1;
+            }
+            let mut known = transaction.open_table(SERIES)?;
+            for id in series {
+                known.remove(id)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(gone)
+    }
+
+    /// Bytes of all chunks with their keys, without what the database adds. Linear in the chunks.
+    pub fn packed_bytes(&self) -> Result<u64, SeriesError> {
+        let count = || -> Result<u64, redb::Error> {
+            let view = self.database.begin_read()?;
+            let mut bytes = 0;
+            for entry in view.open_table(CHUNKS)?.iter()? {
+                bytes += entry?.1.value().len() as u64 + 16;
+            }
+            Ok(bytes)
+        };
+        count().map_err(|source| self.failed("measure", source))
+    }
+
+    /// Series known.
+    pub fn series(&self) -> usize {
+        self.state.read().index.len()
+    }
+
+    /// All labels of all series that meet the conditions.
+    pub fn labels(&self, matchers: &[Matcher]) -> Vec<Labels> {
+        let state = self.state.read();
+        let found = state.index.select(matchers);
+        found.into_iter().filter_map(|at| Some(state.index.get(at)?.1.clone())).collect()
+    }
+
+    /// The values of a label, sorted.
+    pub fn label_values(&self, name: &str) -> Vec<String> {
+        self.state.read().index.values(name).into_iter().map(str::to_owned).collect()
+    }
+
+    fn stored(&self, id: u64, from: i64, to: i64) -> Result<Vec<Sample>, redb::Error> {
+        let view = self.database.begin_read()?;
+        let chunks = view.open_table(CHUNKS)?;
+        // The chunk before the first that begins inside may reach into it.
+        let before = chunks.range((id, i64::MIN)..(id, from))?.next_back().transpose()?;
+        let start = before.map_or(from, |(key, _)| key.value().1);
+        let mut samples = Vec::new();
+        for entry in chunks.range((id, start)..=(id, to))? {
+            let (_, value) = entry?;
+            // A chunk that cannot be read is as if it were not there.
+            let unpacked = chunk::unpack(value.value()).unwrap_or_default();
+            samples.extend(unpacked.into_iter().filter(|s| (from..=to).contains(&s.time)));
+        }
+        Ok(samples)
+    }
+
+    fn failed(&self, operation: &'static str, source: redb::Error) -> SeriesError {
+        SeriesError::Database { operation, path: self.path.clone(), source: Box::new(source) }
+    }
+}
+
+impl Storage for SeriesStore {
+    fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Result<Vec<Series>, QueryError> {
+        let state = self.state.read();
+        let mut all = Vec::new();
+        for at in state.index.select(matchers) {
+            let Some((id, labels)) = state.index.get(at) else { continue };
+            let mut samples = self
+                .stored(id, from, to)
+                .map_err(|error| QueryError::Execution(self.failed("read", error).to_string()))?;
+            let newest = samples.last().map_or(i64::MIN, |sample| sample.time);
+            let head = state.heads.get(at).map_or(&[][..], |head| head.samples.as_slice());
+            let fresh = head.iter().filter(|s| s.time > newest && (from..=to).contains(&s.time));
+            samples.extend(fresh);
+            if !samples.is_empty() {
+                all.push(Series { labels: labels.clone(), samples });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Makes the tables; answers the version of what is there.
+fn prepare(database: &Database) -> Result<u64, redb::Error> {
+    let transaction = database.begin_write()?;
+    let found = {
+        let mut meta = transaction.open_table(META)?;
+        let found = meta.get("version")?.map(|version| version.value());
+        if found.is_none() {
+            meta.insert("version", VERSION)?;
+        }
+        transaction.open_table(SERIES)?;
+        transaction.open_table(CHUNKS)?;
+        found.unwrap_or(VERSION)
+    };
+    transaction.commit()?;
+    Ok(found)
+}
+
+/// The index, and the last chunk of each series while it is not full.
+fn restore(database: &Database) -> Result<State, redb::Error> {
+    let view = database.begin_read()?;
+    let (series, chunks) = (view.open_table(SERIES)?, view.open_table(CHUNKS)?);
+    let mut state = State::default();
+    for entry in series.iter()? {
+        let (id, labels) = entry?;
+        let at = state.index.restore(id.value(), &decode_labels(labels.value()));
+        let last = chunks.range((id.value(), i64::MIN)..=(id.value(), i64::MAX))?.next_back();
+        let mut head = Head::default();
+        if let Some((_, value)) = last.transpose()? {
+            let samples = chunk::unpack(value.value()).unwrap_or_default();
+            head.last = samples.last().map(|sample| sample.time);
+            state.newest = state.newest.max(head.last.unwrap_or(0));
+            if samples.len() < CHUNK_SAMPLES {
+                head.samples = samples;
+            }
+        }
+        state.heads.resize_with(at + 1, Head::default);
+        state.heads[at] = head;
+    }
+    Ok(state)
+}

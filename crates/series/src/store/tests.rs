@@ -1,0 +1,175 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Answer, Engine, Memory, NAME, Options, is_stale};
+
+fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
+    Labels::new(pairs.iter().copied().chain([(NAME, name)]))
+}
+
+fn open(dir: &Path) -> SeriesStore {
+    SeriesStore::open(dir, StoreOptions::default()).unwrap()
+}
+
+fn all(store: &SeriesStore, name: &str) -> Vec<Series> {
+    let matcher = Matcher::Equal(NAME.to_owned(), name.to_owned());
+    store.select(&[matcher], i64::MIN + 1, i64::MAX).unwrap()
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_restart_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = labels("up", &[("job", "a")]);
+    let append = |store: &SeriesStore, from: i64, to: i64| {
+        for n in from..to {
+            let sample = Sample { time: n * 15_000, value: n as f64 };
+            assert_eq!(store.append(&[(up.clone(), sample)]).taken, 1);
+        }
+    };
+    let store = open(dir.path());
+    append(&store, 0, 200);
+    store.commit().unwrap();
+    append(&store, 200, 250);
+    assert_eq!(all(&store, "up")[0].samples.len(), 250, "what no commit has is there, too");
+    drop(store);
+    let store = open(dir.path());
+    let found = all(&store, "up");
+    assert_eq!((found.len(), found[0].samples.len()), (1, 200), "as after a kill");
+    append(&store, 200, 400);
+    store.commit().unwrap();
+    drop(store);
+    let store = open(dir.path());
+    let samples = &all(&store, "up")[0].samples;
+    assert!(samples.iter().zip(0..400).all(|(s, n)| s.time == n * 15_000), "each once, in order");
+    assert_eq!((samples.len(), store.series()), (400, 1));
+    let late = Sample { time: 399 * 15_000, value: 0.0 };
+    assert_eq!(store.append(&[(up.clone(), late)]).out_of_order, 1);
+}
+
+#[test]
+fn a_series_that_a_scrape_does_not_have_ends_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (a, b) = (labels("up", &[("n", "a")]), labels("up", &[("n", "b")]));
+    store.append_scrape(1_000, &[(a.clone(), 1.0), (b.clone(), 1.0)]);
+    store.append_scrape(2_000, &[(a.clone(), 1.0)]);
+    store.append_scrape(3_000, &[(a, 1.0)]);
+    let found = all(&store, "up");
+    let ended = found.iter().find(|series| series.labels == b).unwrap();
+    assert_eq!(ended.samples.len(), 2, "told once");
+    assert!(is_stale(ended.samples[1].value) && ended.samples[1].time == 2_000);
+    let engine = Engine::new(&store, Options::default(), &|| None);
+    let Answer::Vector(there) = engine.instant("up", 2_500).unwrap() else { panic!() };
+    assert_eq!(there.len(), 1);
+}
+
+#[test]
+fn old_samples_go_and_so_do_the_oldest_of_too_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { retention: 3_600_000, ..StoreOptions::default() };
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    let up = labels("up", &[]);
+    for n in 0..1_000 {
+        store.append(&[(up.clone(), Sample { time: n * 15_000, value: (n * n % 7) as f64 })]);
+    }
+    store.commit().unwrap();
+    assert!(store.retain().unwrap() >= 5);
+    let first = all(&store, "up")[0].samples[0].time;
+    assert!((999 - 240 - 120..=999 - 240).contains(&(first / 15_000)), "{first}");
+    drop(store);
+    let options = StoreOptions { max_bytes: 200, ..StoreOptions::default() };
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    store.retain().unwrap();
+    assert!(all(&store, "up")[0].samples[0].time > first);
+}
+
+#[test]
+fn series_that_are_over_make_room_for_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { retention: 1_000, max_series: 2, ..StoreOptions::default() };
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    let append =
+        |name: &str, time: i64| store.append(&[(labels(name, &[]), Sample { time, value: 1.0 })]);
+    append("a", 1);
+    append("b", 1);
+    append("b", 5_000);
+    assert_eq!(append("c", 5_000).too_many_series, 1);
+    store.commit().unwrap();
+    store.retain().unwrap();
+    assert_eq!((store.series(), all(&store, "a").len()), (1, 0));
+    assert_eq!(append("c", 5_001).taken, 1);
+    store.commit().unwrap();
+    drop(store);
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    let count = |name| all(&store, name).iter().map(|s| s.samples.len()).sum::<usize>();
+    let found = ["a", "b", "c"].map(count);
+    assert_eq!(found, [0, 2, 1]);
+}
+
+#[test]
+fn series_are_bounded_and_found_by_their_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { max_series: 20, ..StoreOptions::default() };
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    for n in 0..30 {
+        let labels =
+            labels("m", &[("n", &n.to_string()), ("odd", if n % 2 == 1 { "y" } else { "" })]);
+        let appended = store.append(&[(labels, Sample { time: 1, value: 0.0 })]);
+        assert_eq!(appended.too_many_series, u64::from(n >= 20));
+    }
+    let equal = |name: &str, value: &str| Matcher::Equal(name.into(), value.into());
+    assert_eq!(store.labels(&[equal("odd", "y")]).len(), 10);
+    assert_eq!(store.labels(&[equal("odd", ""), equal(NAME, "m")]).len(), 10);
+    assert_eq!(store.labels(&[equal("odd", "y"), equal("n", "3")]).len(), 1);
+    assert_eq!(store.labels(&[equal("odd", "y"), equal("n", "4")]).len(), 0);
+    assert_eq!(store.label_values("odd"), ["y"]);
+}
+
+#[test]
+fn a_later_version_and_a_second_process_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let second = SeriesStore::open(dir.path(), StoreOptions::default()).err().unwrap();
+    assert!(second.to_string().contains("series.redb"), "{second}");
+    let transaction = store.database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("version", 9).unwrap();
+    transaction.commit().unwrap();
+    drop(store);
+    let later = SeriesStore::open(dir.path(), StoreOptions::default()).err().unwrap();
+    assert!(later.to_string().contains("is of version 9"), "{later}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_holds_what_memory_holds(
+        steps in proptest::collection::vec((0usize..4, 1i64..40_000, any::<i32>(), 0u8..20), 1..400)
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, mut memory) = (open(dir.path()), Memory::default());
+        let mut time = 0;
+        for (which, step, value, then) in steps {
+            time += step;
+            let labels = labels("m", &[("n", ["a", "b", "c", "d"][which])]);
+            let sample = Sample { time, value: f64::from(value) };
+            memory.add(&labels, sample);
+            store.append(&[(labels, sample)]);
+            match then {
+                0 => store.commit().unwrap(),
+                1 => {
+                    store.commit().unwrap();
+                    drop(store);
+                    store = open(dir.path());
+                }
+                _ => {}
+            }
+        }
+        let matcher = [Matcher::Equal(NAME.into(), "m".into())];
+        for (from, to) in [(i64::MIN + 1, i64::MAX), (time / 3, time / 2), (time, time)] {
+            let mut found = store.select(&matcher, from, to).unwrap();
+            found.sort_by(|a, b| a.labels.cmp(&b.labels));
+            prop_assert_eq!(found, memory.select(&matcher, from, to).unwrap());
+        }
+    }
+}
