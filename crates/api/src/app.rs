@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hanabi_ingest::Intake;
+use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, Store};
 use hanabi_telemetry::Exporter;
 use serde_json::Value;
@@ -74,6 +75,8 @@ pub struct AppParts {
     pub store: Arc<Store>,
     /// The event log.
     pub log: Arc<EventLog>,
+    /// The service's own metrics over time.
+    pub series: Arc<SeriesStore>,
     /// Where `POST /ingest/falco` puts its lines.
     pub intake: Intake,
     /// What `/metrics` writes out, and where requests are counted.

@@ -8,6 +8,7 @@ mod operations;
 mod overview;
 mod page;
 mod profiles;
+mod prometheus;
 mod rulings;
 mod stream;
 mod tree;
@@ -57,6 +58,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))
+        .merge(prometheus_routes())
         .route("/ingest/falco", post(ingest::falco))
         .route("/healthz", get(operations::health))
         .route("/livez", get(operations::health))
@@ -64,6 +66,18 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/metrics", get(operations::metrics))
         .fallback(|| async { ApiError::NoRoute })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+}
+
+/// Prometheus' own API, which its own documentation describes.
+fn prometheus_routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/api/v1/query", get(prometheus::query).post(prometheus::query))
+        .route("/api/v1/query_range", get(prometheus::query_range).post(prometheus::query_range))
+        .route("/api/v1/series", get(prometheus::series).post(prometheus::series))
+        .route("/api/v1/labels", get(prometheus::labels).post(prometheus::labels))
+        .route("/api/v1/label/{name}/values", get(prometheus::label_values))
+        .route("/api/v1/metadata", get(prometheus::metadata))
+        .route("/api/v1/status/buildinfo", get(prometheus::buildinfo))
 }
 
 /// The routes that only change something.

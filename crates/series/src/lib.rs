@@ -3,11 +3,13 @@
 #![warn(missing_docs)]
 #![allow(clippy::float_cmp, reason = "the language compares numbers as they are")]
 
+mod answers;
 mod bits;
 pub mod chunk;
 mod engine;
 mod error;
 mod eval;
+pub mod exposition;
 mod labels;
 pub mod remote;
 mod sample;
@@ -15,6 +17,7 @@ mod storage;
 mod store;
 mod value;
 
+pub use answers::{metric, selector};
 pub use engine::{Edges, Engine, LOOKBACK, MAX_POINTS, MAX_SAMPLES, Options};
 pub use error::QueryError;
 pub use labels::{Labels, NAME};

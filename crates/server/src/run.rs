@@ -15,6 +15,7 @@ use hanabi_api::{
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
+use hanabi_series::{SeriesStore, StoreOptions as SeriesOptions};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -35,6 +36,7 @@ use crate::{
         now,
         observer::Watcher,
         rows::Rows,
+        series::Scraper,
         sources::{Sources, Threads},
         state::{self, Start},
     },
@@ -53,6 +55,7 @@ const REQUESTS_MAX: usize = 64;
 struct Data {
     store: Arc<Store>,
     log: Arc<EventLog>,
+    series: Arc<SeriesStore>,
     journal: Journal,
     start: Start,
 }
@@ -64,6 +67,7 @@ struct Assembled {
     sources: Sources,
     threads: Threads,
     driver: Driving,
+    scraper: Scraper,
     failed: oneshot::Receiver<()>,
 }
 
@@ -90,6 +94,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     service.threads.join(SOURCES_PATIENCE);
     service.intake.close();
     let ended = join(service.driver);
+    drop(service.scraper);
     // Reads of the store that nobody waits for any more must not hold the end up.
     runtime.shutdown_background();
     ended?;
@@ -105,7 +110,7 @@ fn assemble(
     metrics: Metrics,
     listen: SocketAddr,
 ) -> anyhow::Result<Assembled> {
-    let Data { store, log, journal, start } = data;
+    let Data { store, log, series, journal, start } = data;
     let (live, hub) = (Live::new(), StreamHub::of_this_boot());
     metrics.store_errors.add(start.set_aside);
     let options = exporter_options(config);
@@ -157,6 +162,8 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
+    let every = config.series().scrape_every.as_duration();
+    let scraper = Scraper::start(Arc::clone(&series), exporter.clone(), every)?;
     let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
     let app = App::new(AppParts {
         live,
@@ -164,6 +171,7 @@ fn assemble(
         engine: handle,
         store,
         log,
+        series,
         intake: queue,
         exporter,
         config: shown(config),
@@ -171,7 +179,7 @@ fn assemble(
         allowed_hosts: Vec::new(),
         limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
     });
-    Ok(Assembled { app, intake, sources, threads, driver, failed })
+    Ok(Assembled { app, intake, sources, threads, driver, scraper, failed })
 }
 
 /// The last batch of the journal that the checkpoint covers.
@@ -202,6 +210,15 @@ fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
             ..LogOptions::default()
         },
     )?;
+    let kept = config.series();
+    let series = SeriesStore::open(
+        dir,
+        SeriesOptions {
+            retention: kept.retention.as_duration().as_millis() as i64,
+            max_bytes: kept.max_bytes.as_u64(),
+            ..SeriesOptions::default()
+        },
+    )?;
     let budget = config.ingest().journal_bytes.as_u64();
     let default = JournalOptions::default();
     let journal = Journal::open(
@@ -220,7 +237,8 @@ fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
         let profiles: usize = start.shards.iter().map(|shard| shard.watches().len()).sum();
         tracing::info!("restored {profiles} profiles in {} ms", began.elapsed().as_millis());
     }
-    Ok(Data { store: Arc::new(store), log: Arc::new(log), journal, start })
+    let (store, log, series) = (Arc::new(store), Arc::new(log), Arc::new(series));
+    Ok(Data { store, log, series, journal, start })
 }
 
 fn exporter_options(config: &Config) -> ExporterOptions {

@@ -254,6 +254,10 @@ metrics! {
     silence_unwatched: Counter = "hanabi_silence_unwatched_total", Counter, Count, "Containers not watched for silence because there were too many";
     notifications: By<Outcome, Counter> = "hanabi_notifications_total", Counter, Count, "Notifications sent out, by outcome";
 
+    series_stored: Gauge = "hanabi_series_stored", Gauge, Count, "Time series that the service keeps of its own metrics";
+    series_samples: Counter = "hanabi_series_stored_samples_total", Counter, Count, "Samples taken into the time series";
+    series_refused: Counter = "hanabi_series_stored_refused_total", Counter, Count, "Samples refused because there were too many series, or because they came out of order";
+    series_errors: Counter = "hanabi_series_stored_errors_total", Counter, Count, "Times that the time series could not be scraped or stored";
     store_commit: Histogram = "hanabi_store_commit_duration_seconds", Histogram, Seconds, "Time to commit to the store";
     store_errors: Counter = "hanabi_store_errors_total", Counter, Count, "Operations of the store that failed";
     store_bytes: Gauge = "hanabi_store_bytes", Gauge, Bytes, "Bytes in the store";

@@ -7,6 +7,7 @@ mod client;
 mod ingest;
 mod limits;
 mod openapi;
+mod prometheus;
 mod rest;
 mod sse;
 mod world;

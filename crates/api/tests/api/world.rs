@@ -17,6 +17,7 @@ use hanabi_ingest::{Batch, Intake, IntakeOptions};
 use hanabi_profile::{
     Addition, BranchProgress, Learning, Phase, ProfileSummary, RevisionDiff, TreeNode,
 };
+use hanabi_series::{Labels, SeriesStore, StoreOptions as SeriesOptions};
 use hanabi_store::{EventLog, LogOptions, LogRow, Store, StoreOptions};
 use hanabi_telemetry::{Exporter, ExporterOptions, Metrics};
 use serde_json::{Value, json};
@@ -94,6 +95,7 @@ impl World {
             engine,
             store: store.clone(),
             log: log.clone(),
+            series: series(dir.path()),
             intake,
             exporter,
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),
@@ -402,4 +404,17 @@ fn rows() -> Vec<LogRow> {
         row(15, DB, "db", Priority::Debug, Category::File),
         row(10, WEB, "web", Priority::Debug, Category::Network),
     ]
+}
+
+/// An hour of one counter and one gauge, up to [`NOW`].
+fn series(dir: &std::path::Path) -> Arc<SeriesStore> {
+    let store = SeriesStore::open(dir, SeriesOptions::default()).unwrap();
+    let now = (NOW / 1_000_000) as i64;
+    let labels = |name: &str| Labels::new([("__name__", name), ("job", "hanabi")]);
+    for back in (0..240).rev() {
+        let (time, n) = (now - back * 15_000, (240 - back) as f64);
+        let values = [(labels("events_total"), n * 30.0), (labels("open_alerts"), n % 7.0)];
+        assert_eq!(store.append_scrape(time, &values).taken, 2);
+    }
+    Arc::new(store)
 }

@@ -86,7 +86,12 @@ impl<'a> Follower<'a> {
         let mut pause = options.poll;
         while !self.closed && !self.control.wait_while_paused() {
             match self.round().await {
-                Ok(Next::Again | Next::Told) => pause = options.poll,
+                Ok(Next::Told) => pause = options.poll,
+                Ok(Next::Again) => {
+                    // A container that starts and ends without end must not keep a core busy.
+                    self.control.sleep(LOOK);
+                    pause = options.poll;
+                }
                 Ok(Next::Wait(why)) => {
                     self.tell(&why);
                     self.control.sleep(options.poll);

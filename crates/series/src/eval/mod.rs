@@ -14,6 +14,8 @@ mod windows;
 
 use std::collections::BTreeMap;
 
+pub(crate) use select::matchers;
+
 use promql_parser::parser::{AtModifier, Expr, Offset, UnaryExpr};
 
 use crate::{Edges, Labels, Options, QueryError, Sample, Storage};

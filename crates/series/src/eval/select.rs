@@ -172,7 +172,7 @@ impl Evaluator<'_> {
 }
 
 /// The conditions of a selector, its name among them.
-pub(super) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
+pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
     if !selector.matchers.or_matchers.is_empty() {
         return Err(QueryError::unsupported("`or` between label matchers"));
     }

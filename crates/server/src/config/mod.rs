@@ -52,6 +52,7 @@ pub(crate) struct Config {
     redact: Redact,
     metrics: Metrics,
     store: Store,
+    series: Series,
     log: Log,
     values: Vec<(String, Setting)>,
     warnings: Vec<String>,
@@ -217,6 +218,17 @@ pub(crate) struct Store {
     pub(crate) checkpoint_every: Period,
 }
 
+/// `[series]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    /// How often the service's own metrics are taken down.
+    pub(crate) scrape_every: Period,
+    /// How long they are kept.
+    pub(crate) retention: Period,
+    /// Bound of what is kept, in bytes.
+    pub(crate) max_bytes: ByteSize,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
@@ -344,6 +356,11 @@ impl Config {
     /// Rhythm and limits of the store.
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Rhythm and limits of the time series.
+    pub(crate) fn series(&self) -> &Series {
+        &self.series
     }
 
     /// How messages are printed.

@@ -13,7 +13,8 @@ use toml::Value;
 
 use super::{
     Alerts, ByteSize, Config, DangerList, Detect, Identity, IncludeHost, Ingest, Learn, Log,
-    LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Server, SourceSpec, Store,
+    LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Series, Server, SourceSpec,
+    Store,
     layers::Layers,
     problem::{ConfigError, Origin, Problem},
 };
@@ -61,6 +62,7 @@ pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
             idle_after: check.period("metrics.idle_after", MINUTE..=YEAR),
         },
         store: store(&mut check),
+        series: series(&mut check),
         log: log(&mut check),
         values: Vec::new(),
         warnings: Vec::new(),
@@ -229,6 +231,15 @@ fn store(check: &mut Checker) -> Store {
         event_log_bytes: check.size("store.event_log_bytes", ByteSize::mib(16)..=tebibyte),
         event_log_age: check.period("store.event_log_age", MINUTE..=YEAR),
         checkpoint_every: check.period("store.checkpoint_every", shortest..=HOUR),
+    }
+}
+
+fn series(check: &mut Checker) -> Series {
+    let tebibyte = ByteSize::mib(1024 * 1024);
+    Series {
+        scrape_every: check.period("series.scrape_every", SECOND..=HOUR),
+        retention: check.period("series.retention", HOUR..=YEAR),
+        max_bytes: check.size("series.max_bytes", ByteSize::mib(1)..=tebibyte),
     }
 }
 

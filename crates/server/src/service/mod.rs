@@ -11,6 +11,7 @@ pub(crate) mod keeper;
 pub(crate) mod observer;
 pub(crate) mod publish;
 pub(crate) mod rows;
+pub(crate) mod series;
 pub(crate) mod sources;
 pub(crate) mod state;
 

@@ -119,3 +119,39 @@ fn a_prometheus_scrapes_it() {
     });
     assert_eq!(seen, value(&service.text("/metrics"), "hanabi_events_total"));
 }
+
+#[test]
+fn the_service_keeps_its_metrics_and_promtool_asks_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["--set", "series.scrape_every=1s"];
+    let mut service = Service::start(dir.path(), &settings);
+    let lines = lines("shop-small.jsonl.zst");
+    let end = memchr::memchr_iter(b'\n', &lines).nth(9_999).unwrap() + 1;
+    let (status, answer) = service.post("application/x-ndjson", None, &lines[..end]);
+    assert_eq!(status, 202, "{answer}");
+    let asked = |service: &Service, query: &str| -> Option<f64> {
+        let body = service.get(&format!("/api/v1/query?query={query}"));
+        assert_eq!(body["status"], "success", "{body}");
+        body["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+    };
+    service.wait("10 000 events in the series", |service| {
+        (asked(service, "hanabi_events_total")? >= 10_000.0).then_some(())
+    });
+    assert_eq!(
+        asked(&service, "sum(syscall_events_total)"),
+        asked(&service, "hanabi_events_total")
+    );
+    if let Some(promtool) = installed("promtool") {
+        let query = "count(syscall_events_total) > bool 3";
+        let asked = Command::new(promtool).args(["query", "instant", &service.url, query]).output();
+        let output = asked.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("=> 1 @"), "{output:?}");
+    }
+    let (ended, talk) = service.stop();
+    assert!(ended.success(), "{talk}");
+    // What was taken down before is there after a restart, as it was.
+    let service = Service::start(dir.path(), &["--set", "series.scrape_every=1h"]);
+    let before = asked(&service, "max_over_time(hanabi_events_total%5B10m%5D)");
+    assert!(before.is_some_and(|events| events >= 10_000.0), "{before:?}");
+}

@@ -43,12 +43,16 @@ fn a_file_standard_input_and_http_give_what_a_replay_gives() {
     // One large recording in bodies below the default limit, each shape for a third of them.
     let mut service = Service::start(&dir.path().join("http"), &[]);
     for (index, body) in bodies(&text, 8 << 20).into_iter().enumerate() {
-        let (status, answer) = match index % 3 {
-            0 => service.post("application/x-ndjson", None, body),
-            1 => service.post("application/json", None, &array(body)),
-            _ => service.post("application/json", Some("gzip"), &gzip(&array(body))),
-        };
-        assert_eq!(status, 202, "{answer}");
+        // On a busy machine the queue is full at times, and says so.
+        service.wait("room for lines", |service| {
+            let (status, answer) = match index % 3 {
+                0 => service.post("application/x-ndjson", None, body),
+                1 => service.post("application/json", None, &array(body)),
+                _ => service.post("application/json", Some("gzip"), &gzip(&array(body))),
+            };
+            assert!(matches!(status, 202 | 429), "{answer}");
+            (status == 202).then_some(())
+        });
     }
     check(&mut service, &expected, count);
 }

@@ -1,0 +1,282 @@
+//! Prometheus' own HTTP API, over the service's series: `/api/v1/…`, in its shape, its errors too.
+//!
+//! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Parameters come in the query
+//! or, as Grafana sends them, in the body of a form. Those that are not known are ignored, as there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::{Form, FromRequest, Path, Query, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hanabi_series::{Answer, Engine, Matcher, Options, QueryError, SeriesStore, metric, selector};
+use serde_json::{Value, json};
+
+use crate::app::{AppParts, AppState};
+use crate::error::ApiError;
+use crate::times;
+
+/// A query takes at most this long; less where it asks for less.
+const QUERY_TIME: Duration = Duration::from_secs(9);
+/// The longest query: longer than any that people write.
+const QUERY_BYTES: usize = 16 << 10;
+
+/// The parameters of a request, from wherever they come.
+pub(crate) struct Given(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Given {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let bad = |text: String| failure(&QueryError::BadData(text));
+        let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+        let mut all = query.map_err(|error| bad(error.body_text()))?.0;
+        if request.method() == Method::POST {
+            let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
+            all.extend(form.map_err(|error| bad(error.body_text()))?.0);
+        }
+        Ok(Self(all))
+    }
+}
+
+impl Given {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn query(&self) -> Result<String, QueryError> {
+        let query = self.text("query").unwrap_or_default();
+        if query.len() > QUERY_BYTES {
+            let why = format!("a query can have at most {QUERY_BYTES} bytes");
+            return Err(QueryError::BadData(why));
+        }
+        Ok(query.to_owned())
+    }
+
+    /// Seconds since 1970 or RFC 3339, as ms.
+    fn time(&self, name: &str) -> Result<Option<i64>, QueryError> {
+        let Some(text) = self.text(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        if let Ok(seconds) = text.parse::<f64>()
+            && seconds.is_finite()
+        {
+            return Ok(Some((seconds * 1_000.0).round() as i64));
+        }
+        let time: Result<jiff::Timestamp, _> = text.parse();
+        time.map(|time| Some(time.as_millisecond())).map_err(|_| {
+            let why = format!(
+                "invalid parameter \"{name}\": cannot parse \"{text}\" to a valid timestamp"
+            );
+            QueryError::BadData(why)
+        })
+    }
+
+    fn needed(&self, name: &str) -> Result<i64, QueryError> {
+        let missing =
+            || QueryError::BadData(format!("invalid parameter \"{name}\": it is missing"));
+        self.time(name)?.ok_or_else(missing)
+    }
+
+    /// Seconds, or a number with a unit, as ms.
+    fn length(&self, name: &str) -> Result<Option<i64>, QueryError> {
+        let Some(text) = self.text(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        length(text).map(Some).ok_or_else(|| {
+            let why = format!(
+                "invalid parameter \"{name}\": cannot parse \"{text}\" to a valid duration"
+            );
+            QueryError::BadData(why)
+        })
+    }
+
+    /// The selectors of `match[]`; a series has to meet one of them.
+    fn selectors(&self) -> Result<Vec<Vec<Matcher>>, QueryError> {
+        self.0.iter().filter(|(name, _)| name == "match[]").map(|(_, s)| selector(s)).collect()
+    }
+}
+
+fn length(text: &str) -> Option<i64> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return seconds.is_finite().then_some((seconds * 1_000.0) as i64);
+    }
+    let mut total = 0i64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: i64 = rest.get(..digits)?.parse().ok()?;
+        rest = rest.get(digits..)?;
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let unit = match rest.get(..letters)? {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            "y" => 31_536_000_000,
+            _ => return None,
+        };
+        rest = rest.get(letters..)?;
+        total = total.checked_add(number.checked_mul(unit)?)?;
+    }
+    Some(total)
+}
+
+/// `/api/v1/query`.
+pub(crate) async fn query(State(state): State<Arc<AppState>>, given: Given) -> Response {
+    answer(&state, move |series| {
+        let time = given.time("time")?.unwrap_or_else(now);
+        let engine_time = limit(&given)?;
+        evaluate(series, engine_time, |engine| engine.instant(&given.query()?, time))
+    })
+    .await
+}
+
+/// `/api/v1/query_range`.
+pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given) -> Response {
+    answer(&state, move |series| {
+        let (from, to) = (given.needed("start")?, given.needed("end")?);
+        let missing =
+            || QueryError::BadData("invalid parameter \"step\": it is missing".to_owned());
+        let step = given.length("step")?.ok_or_else(missing)?;
+        evaluate(series, limit(&given)?, |engine| engine.range(&given.query()?, from, to, step))
+    })
+    .await
+}
+
+/// `/api/v1/series`: the labels of the series that `match[]` selects, whenever they were.
+pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> Response {
+    answer(&state, move |series| {
+        let selectors = given.selectors()?;
+        if selectors.is_empty() {
+            let why = "no match[] parameter provided".to_owned();
+            return Err(QueryError::BadData(why));
+        }
+        let found: BTreeSet<_> = selectors.iter().flat_map(|s| series.labels(s)).collect();
+        Ok(found.iter().map(metric).collect())
+    })
+    .await
+}
+
+/// `/api/v1/labels`.
+pub(crate) async fn labels(State(state): State<Arc<AppState>>, given: Given) -> Response {
+    answer(&state, move |series| {
+        let names: BTreeSet<String> = selected(series, &given)?
+            .iter()
+            .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
+            .collect();
+        Ok(json!(names))
+    })
+    .await
+}
+
+/// `/api/v1/label/{name}/values`.
+pub(crate) async fn label_values(
+    State(state): State<Arc<AppState>>,
+    Path(name): Path<String>,
+    given: Given,
+) -> Response {
+    answer(&state, move |series| {
+        if given.selectors()?.is_empty() {
+            return Ok(json!(series.label_values(&name)));
+        }
+        let values: BTreeSet<String> = selected(series, &given)?
+            .iter()
+            .map(|labels| labels.get(&name).to_owned())
+            .filter(|value| !value.is_empty())
+            .collect();
+        Ok(json!(values))
+    })
+    .await
+}
+
+/// `/api/v1/metadata`: types, helps and units of the service's own metrics.
+pub(crate) async fn metadata() -> Response {
+    let one = |definition: &hanabi_telemetry::Definition| {
+        let about = json!([{ "type": definition.kind.as_str(), "help": definition.help,
+            "unit": definition.unit.as_str() }]);
+        (definition.name.to_owned(), about)
+    };
+    let all: serde_json::Map<String, Value> = hanabi_telemetry::definitions().map(one).collect();
+    success(&Value::Object(all))
+}
+
+/// `/api/v1/status/buildinfo`.
+pub(crate) async fn buildinfo() -> Response {
+    success(&json!({ "application": "hanabi", "version": env!("CARGO_PKG_VERSION"), "revision": "",
+        "branch": "", "buildUser": "", "buildDate": "", "goVersion": "" }))
+}
+
+fn selected(series: &SeriesStore, given: &Given) -> Result<Vec<hanabi_series::Labels>, QueryError> {
+    let selectors = given.selectors()?;
+    if selectors.is_empty() {
+        return Ok(series.labels(&[]));
+    }
+    Ok(selectors.iter().flat_map(|selector| series.labels(selector)).collect())
+}
+
+fn limit(given: &Given) -> Result<Duration, QueryError> {
+    let asked = given.length("timeout")?.and_then(|ms| u64::try_from(ms).ok());
+    Ok(asked.map_or(QUERY_TIME, |ms| Duration::from_millis(ms).min(QUERY_TIME)))
+}
+
+fn evaluate(
+    series: &SeriesStore,
+    time: Duration,
+    ask: impl FnOnce(&Engine<'_>) -> Result<Answer, QueryError>,
+) -> Result<Value, QueryError> {
+    let end = Instant::now() + time;
+    let interrupted = || (Instant::now() > end).then_some(QueryError::Timeout);
+    let engine = Engine::new(series, Options::default(), &interrupted);
+    ask(&engine).map(|answer| answer.to_json())
+}
+
+async fn answer(
+    state: &Arc<AppState>,
+    work: impl FnOnce(&SeriesStore) -> Result<Value, QueryError> + Send + 'static,
+) -> Response {
+    let done = state.blocking(move |parts: &AppParts| Ok(work(&parts.series))).await;
+    match done {
+        Ok(Ok(data)) => success(&data),
+        Ok(Err(error)) => failure(&error),
+        Err(error) => ApiError::into_response(error),
+    }
+}
+
+fn success(data: &Value) -> Response {
+    Json(json!({ "status": "success", "data": data })).into_response()
+}
+
+fn failure(error: &QueryError) -> Response {
+    let status = match error {
+        QueryError::BadData(_) => StatusCode::BAD_REQUEST,
+        QueryError::Execution(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        QueryError::Timeout | QueryError::Canceled => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let body = json!({ "status": "error", "errorType": error.kind(), "error": error.to_string() });
+    (status, Json(body)).into_response()
+}
+
+fn now() -> i64 {
+    (times::now() / 1_000_000) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn lengths_are_seconds_or_have_units() {
+        for (text, ms) in [
+            ("15", Some(15_000)),
+            ("0.5", Some(500)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("1x", None),
+            ("h", None),
+            ("99999999999y", None),
+        ] {
+            assert_eq!(length(text), ms, "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Prometheus' own API over the service's series.
+
+use crate::client::{get, request};
+use crate::world::{NOW, Setup, World};
+
+const AT: u64 = NOW / 1_000_000_000;
+
+#[tokio::test]
+async fn queries_are_answered_in_prometheus_shape() {
+    let world = World::start(Setup::default()).await;
+    let answer = get(world.addr, &format!("/api/v1/query?query=events_total&time={AT}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let body = answer.json();
+    assert_eq!(body["status"], "success");
+    assert_eq!(body["data"]["resultType"], "vector");
+    assert_eq!(body["data"]["result"][0]["metric"]["__name__"], "events_total");
+    assert_eq!(body["data"]["result"][0]["value"], serde_json::json!([AT, "7200"]));
+    let range = format!(
+        "/api/v1/query_range?query=rate(events_total%5B5m%5D)&start={}&end={AT}&step=1m&ignored=x",
+        AT - 600
+    );
+    let body = get(world.addr, &range).await.json();
+    let values = body["data"]["result"][0]["values"].as_array().unwrap();
+    assert_eq!(values.len(), 11);
+    let rate = |value: &serde_json::Value| value[1].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(values.iter().all(|value| (rate(value) - 2.0).abs() < 1e-9), "{values:?}");
+    // Grafana sends forms.
+    let form = format!("query=sum(open_alerts)&time={AT}");
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let posted = request(world.addr, "POST", "/api/v1/query", &headers, form.as_bytes()).await;
+    assert_eq!(posted.json()["data"]["result"][0]["value"][1], "2", "{}", posted.text());
+}
+
+#[tokio::test]
+async fn names_values_and_series_are_listed() {
+    let world = World::start(Setup::default()).await;
+    let data = async |path: &str| get(world.addr, path).await.json()["data"].clone();
+    assert_eq!(data("/api/v1/labels").await, serde_json::json!(["__name__", "job"]));
+    let names = data("/api/v1/label/__name__/values").await;
+    assert_eq!(names, serde_json::json!(["events_total", "open_alerts"]));
+    let some = data("/api/v1/label/__name__/values?match%5B%5D=%7B__name__%3D~%22o.*%22%7D").await;
+    assert_eq!(some, serde_json::json!(["open_alerts"]));
+    let series = data("/api/v1/series?match[]=events_total&match[]=nothing").await;
+    let expected = serde_json::json!([{ "__name__": "events_total", "job": "hanabi" }]);
+    assert_eq!(series, expected);
+    let about = data("/api/v1/metadata").await;
+    assert_eq!(about["hanabi_events_total"][0]["type"], "counter");
+    assert_eq!(data("/api/v1/status/buildinfo").await["application"], "hanabi");
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_said_in_prometheus_words() {
+    let world = World::start(Setup::default()).await;
+    for (path, status, kind) in [
+        ("/api/v1/query", 400, "bad_data"),
+        ("/api/v1/query?query=sum(", 400, "bad_data"),
+        ("/api/v1/query?query=up&time=yesterday", 400, "bad_data"),
+        ("/api/v1/query_range?query=up&start=1&end=2", 400, "bad_data"),
+        ("/api/v1/query_range?query=up&start=0&end=99999999&step=1", 400, "bad_data"),
+        ("/api/v1/series", 400, "bad_data"),
+        ("/api/v1/query?query=limitk(1,events_total)", 400, "bad_data"),
+    ] {
+        let answer = get(world.addr, path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        let body = answer.json();
+        assert_eq!(
+            (&body["status"], &body["errorType"]),
+            (&"error".into(), &kind.into()),
+            "{path}"
+        );
+    }
+    let pair = "{__name__=~\"events_total|open_alerts\"} * 2".replace(' ', "%20");
+    let pair = pair.replace('"', "%22").replace('{', "%7B").replace('}', "%7D").replace('|', "%7C");
+    let doubled = get(world.addr, &format!("/api/v1/query?query={pair}&time={AT}")).await;
+    assert_eq!((doubled.status, &doubled.json()["errorType"]), (422, &"execution".into()));
+}
