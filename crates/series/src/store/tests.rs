@@ -1,3 +1,5 @@
+//! The store against memory, restarts, limits.
+
 use proptest::prelude::*;
 
 use super::*;
