@@ -11,6 +11,8 @@ use crate::{
 pub const MAX_POINTS: i64 = 11_000;
 /// Samples that one query may hold at a time, as in Prometheus (`--query.max-samples`): 800 MB.
 pub const MAX_SAMPLES: usize = 50_000_000;
+/// The furthest time from 1970 that is asked about, ms: some nine million years.
+const MAX_TIME: u64 = i64::MAX as u64 / 32;
 /// A sample counts for this long after its time, ms, as in Prometheus (`--query.lookback-delta`).
 pub const LOOKBACK: i64 = 300_000;
 
@@ -67,6 +69,7 @@ impl<'a> Engine<'a> {
 
     /// The answer at one time, ms.
     pub fn instant(&self, query: &str, time: i64) -> Result<Answer, QueryError> {
+        check_time(time)?;
         let expression = parser::parse(query).map_err(QueryError::BadData)?;
         let mut evaluator = self.evaluator((time, time), 1);
         if expression.value_type() == ValueType::Matrix {
@@ -95,6 +98,8 @@ impl<'a> Engine<'a> {
                        Try a positive integer";
             return Err(QueryError::BadData(why.to_owned()));
         }
+        check_time(from)?;
+        check_time(to)?;
         if to < from {
             return Err(QueryError::BadData("end timestamp must not be before start time".into()));
         }
@@ -139,5 +144,65 @@ impl<'a> Engine<'a> {
 
     fn evaluator(&self, whole: (i64, i64), step: i64) -> Evaluator<'_> {
         Evaluator::new(self.storage, self.options, self.interrupted, whole, step)
+    }
+}
+
+/// Times far beyond any calendar would be no numbers any more when something is added to them.
+fn check_time(time: i64) -> Result<(), QueryError> {
+    if time.unsigned_abs() <= MAX_TIME {
+        return Ok(());
+    }
+    Err(QueryError::BadData(format!("the time {time} ms is too far from 1970")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+
+    fn asked(query: &str, time: i64) -> Result<Answer, QueryError> {
+        let mut memory = Memory::default();
+        for n in 0..100 {
+            let labels = Labels::new([("__name__", "up"), ("n", ["a", "b"][n % 2])]);
+            memory.add(&labels, Sample { time: n as i64 * 15_000, value: 1.0 });
+        }
+        let options = Options { max_samples: 100_000, ..Options::default() };
+        Engine::new(&memory, options, &|| None).instant(query, time)
+    }
+
+    #[test]
+    fn what_would_take_too_much_is_refused_and_nothing_breaks() {
+        let nested = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
+        let chain = vec!["1"; 5_000].join("+");
+        let minus = format!("{}up", "-".repeat(5_000));
+        for (query, why) in [
+            (nested.as_str(), "nested more than"),
+            (chain.as_str(), "nested more than"),
+            (minus.as_str(), "nested more than"),
+            ("up[100y:1s]", "at most 1000000 steps"),
+            ("sum_over_time(up[3d:1s])", "too many samples"),
+            ("sum_over_time(up[900000y:1y])", "too many samples"),
+        ] {
+            let said = asked(query, 1_000_000).unwrap_err().to_string();
+            assert!(said.contains(why), "{}: {said}", &query[..query.len().min(40)]);
+        }
+        // Parentheses around a range vector are no depth.
+        for function in ["", "rate", "absent_over_time"] {
+            let (open, close) = ("(".repeat(5_000), ")".repeat(5_000));
+            assert!(
+                asked(&format!("{function}{open}up[5m]{close}"), 600_000).is_ok(),
+                "{function}"
+            );
+        }
+        for time in [i64::MIN, i64::MAX, MAX_TIME as i64 + 1] {
+            assert!(asked("up", time).is_err());
+        }
+        for query in
+            ["up offset 100000000y", "up[100000000y] offset 100000000y", "up @ 1e17", "up @ -1e17"]
+        {
+            for time in [-(MAX_TIME as i64), 0, MAX_TIME as i64] {
+                drop(asked(query, time));
+            }
+        }
     }
 }

@@ -32,6 +32,11 @@ impl QueryError {
         Self::Execution(text.into())
     }
 
+    pub(crate) fn too_many_samples() -> Self {
+        let why = "query processing would load too many samples into memory in query execution";
+        Self::execution(why)
+    }
+
     pub(crate) fn unsupported(what: &str) -> Self {
         Self::BadData(format!("{what} is not supported"))
     }

@@ -61,8 +61,15 @@ pub struct Series {
 /// Something that holds series.
 pub trait Storage {
     /// The series that meet all conditions, with their samples from one time to another, both
-    /// included. Series without samples there may be left out.
-    fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Result<Vec<Series>, QueryError>;
+    /// included. Series without samples there may be left out. An error as soon as there are more
+    /// than `most` samples: nobody can hold all of a store at a time.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from: i64,
+        to: i64,
+        most: usize,
+    ) -> Result<Vec<Series>, QueryError>;
 }
 
 /// Series in memory, for tests and small sets.
@@ -89,7 +96,13 @@ impl Memory {
 }
 
 impl Storage for Memory {
-    fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Result<Vec<Series>, QueryError> {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from: i64,
+        to: i64,
+        most: usize,
+    ) -> Result<Vec<Series>, QueryError> {
         let selected = self.series.iter().filter(|(l, _)| matchers.iter().all(|m| m.accepts(l)));
         let cut = |(labels, samples): (&Labels, &Vec<Sample>)| {
             let start = samples.partition_point(|sample| sample.time < from);
@@ -97,6 +110,9 @@ impl Storage for Memory {
             let samples = samples.get(start..end).unwrap_or_default().to_vec();
             Series { labels: labels.clone(), samples }
         };
-        Ok(selected.map(cut).filter(|series| !series.samples.is_empty()).collect())
+        let all: Vec<Series> =
+            selected.map(cut).filter(|series| !series.samples.is_empty()).collect();
+        let count: usize = all.iter().map(|series| series.samples.len()).sum();
+        if count > most { Err(QueryError::too_many_samples()) } else { Ok(all) }
     }
 }

@@ -331,9 +331,15 @@ impl SeriesStore {
 }
 
 impl Storage for SeriesStore {
-    fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Result<Vec<Series>, QueryError> {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from: i64,
+        to: i64,
+        most: usize,
+    ) -> Result<Vec<Series>, QueryError> {
         let state = self.state.read();
-        let mut all = Vec::new();
+        let (mut all, mut count) = (Vec::new(), 0);
         for at in state.index.select(matchers) {
             let Some((id, labels)) = state.index.get(at) else { continue };
             let mut samples = self
@@ -343,6 +349,10 @@ impl Storage for SeriesStore {
             let head = state.heads.get(at).map_or(&[][..], |head| head.samples.as_slice());
             let fresh = head.iter().filter(|s| s.time > newest && (from..=to).contains(&s.time));
             samples.extend(fresh);
+            count += samples.len();
+            if count > most {
+                return Err(QueryError::too_many_samples());
+            }
             if !samples.is_empty() {
                 all.push(Series { labels: labels.clone(), samples });
             }

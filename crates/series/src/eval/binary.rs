@@ -25,7 +25,7 @@ impl Evaluator<'_> {
         if let (Value::Vector(left), Value::Vector(right)) = (&left, &right)
             && binary.op.is_set_operator()
         {
-            return Ok(Value::Vector(self.set(operator, left, right, modifier)));
+            return self.set(operator, left, right, modifier).map(Value::Vector);
         }
         let of = operation(operator)
             .ok_or_else(|| QueryError::unsupported(&format!("the operator {}", binary.op)))?;
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
         left: &[Column],
         right: &[Column],
         modifier: Option<&BinModifier>,
-    ) -> Vec<Column> {
+    ) -> Result<Vec<Column>, QueryError> {
         let matching = modifier.and_then(|modifier| modifier.matching.as_ref());
         let present = |columns: &[Column]| {
             let mut there: BTreeMap<Labels, Vec<bool>> = BTreeMap::new();
@@ -94,16 +94,16 @@ impl Evaluator<'_> {
             }
             all
         };
-        match operator {
+        Ok(match operator {
             token::T_LAND => filtered(left, &present(right), true),
             token::T_LUNLESS => filtered(left, &present(right), false),
             _ => {
                 let mut all = left.to_vec();
                 all.extend(filtered(right, &present(left), false));
                 // A series that comes from the left at one step and from the right at another is one.
-                joined(all.clone()).unwrap_or(all)
+                return joined(all);
             }
-        }
+        })
     }
 
     fn matched(
@@ -130,6 +130,10 @@ impl Evaluator<'_> {
             let Some(partners) = by_signature.get(&group) else { continue };
             for partner in partners {
                 let labels = plan.labels(rule, &column.labels, &partner.labels);
+                let key = if plan.one_to_one { &group } else { &labels };
+                let none = || vec![false; self.steps.count];
+                let seen = taken.entry(key.clone()).or_insert_with(none);
+                let points = found.entry(labels).or_insert_with(|| vec![None; self.steps.count]);
                 for step in 0..self.steps.count {
                     let (Some(mine), Some(theirs)) = (column.points[step], partner.points[step])
                     else {
@@ -137,17 +141,14 @@ impl Evaluator<'_> {
                     };
                     let (a, b) = if plan.swapped { (theirs, mine) } else { (mine, theirs) };
                     let Some(value) = rule.apply(a, b) else { continue };
-                    let key = if plan.one_to_one { &group } else { &labels };
-                    let seen =
-                        taken.entry(key.clone()).or_insert_with(|| vec![false; self.steps.count]);
                     if std::mem::replace(&mut seen[step], true) {
                         return Err(plan.ambiguous());
                     }
-                    found.entry(labels.clone()).or_insert_with(|| vec![None; self.steps.count])
-                        [step] = Some(value);
+                    points[step] = Some(value);
                 }
             }
         }
+        found.retain(|_, points| points.iter().any(Option::is_some));
         Ok(found.into_iter().map(|(labels, points)| Column { labels, points }).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use promql_parser::parser::{Call, Expr};
 
-use super::{Column, Evaluator, Value, functions, histogram, joined, nameless, windows};
+use super::{Column, Evaluator, Value, bare, functions, histogram, joined, nameless, windows};
 use crate::{Labels, QueryError};
 
 impl Evaluator<'_> {
@@ -85,11 +85,7 @@ impl Evaluator<'_> {
 
     /// When a selector's samples were taken; of anything else, the time of the step.
     fn timestamp(&mut self, expression: &Expr) -> Result<Value, QueryError> {
-        let mut inner = expression;
-        while let Expr::Paren(paren) = inner {
-            inner = &paren.expr;
-        }
-        if let Expr::VectorSelector(selector) = inner {
+        if let Expr::VectorSelector(selector) = bare(expression) {
             return nameless(self.sample_times(selector)?, |time| time).map(Value::Vector);
         }
         let times = self.step_times();

@@ -12,7 +12,7 @@ mod select;
 mod series_functions;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use select::matchers;
 
@@ -20,8 +20,12 @@ use promql_parser::parser::{AtModifier, Expr, Offset, UnaryExpr};
 
 use crate::{Edges, Labels, Options, QueryError, Sample, Storage};
 
-/// How many points are made between two looks at whether to give up.
-const LOOK_EVERY: usize = 100_000;
+/// How many values are looked at between two looks at whether to give up: some milliseconds.
+const LOOK_EVERY: usize = 1_000_000;
+/// Expressions within expressions: more than anybody writes, and far less than a thread's stack holds.
+const MAX_DEPTH: usize = 128;
+/// The longest time between two times, ms: sums of a few of them are still numbers.
+const MAX_LENGTH: i64 = i64::MAX / 16;
 
 /// One series over the steps; no value where it does not exist.
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ pub(crate) struct Evaluator<'a> {
     whole: (i64, i64),
     samples: usize,
     unchecked: usize,
+    depth: usize,
 }
 
 impl<'a> Evaluator<'a> {
@@ -73,7 +78,7 @@ impl<'a> Evaluator<'a> {
     ) -> Self {
         let count = ((whole.1 - whole.0) / step + 1).max(0) as usize;
         let steps = Steps { from: whole.0, step, count };
-        Self { storage, options, interrupted, steps, whole, samples: 0, unchecked: 0 }
+        Self { storage, options, interrupted, steps, whole, samples: 0, unchecked: 0, depth: 0 }
     }
 
     /// The same, at other times of the same query.
@@ -86,17 +91,27 @@ impl<'a> Evaluator<'a> {
             whole: self.whole,
             samples: self.samples,
             unchecked: self.unchecked,
+            depth: self.depth,
         }
+    }
+
+    /// How many more samples may be held.
+    fn room(&self) -> usize {
+        self.options.max_samples.saturating_sub(self.samples)
     }
 
     /// Counts samples that are held, and looks whether to go on.
     fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
         self.samples += samples;
         if self.samples > self.options.max_samples {
-            let why = "query processing would load too many samples into memory in query execution";
-            return Err(QueryError::execution(why));
+            return Err(QueryError::too_many_samples());
         }
-        self.unchecked += samples;
+        self.work(samples)
+    }
+
+    /// Counts values that were looked at, and looks whether to go on.
+    fn work(&mut self, values: usize) -> Result<(), QueryError> {
+        self.unchecked += values;
         if self.unchecked >= LOOK_EVERY {
             self.unchecked = 0;
             return (self.interrupted)().map_or(Ok(()), Err);
@@ -105,6 +120,19 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn value(&mut self, expression: &Expr) -> Result<Value, QueryError> {
+        if self.depth >= MAX_DEPTH {
+            let why = format!("the query is nested more than {MAX_DEPTH} deep");
+            return Err(QueryError::BadData(why));
+        }
+        // Everything is worth at least a value a step.
+        self.hold(self.steps.count)?;
+        self.depth += 1;
+        let value = self.value_of(expression);
+        self.depth -= 1;
+        value
+    }
+
+    fn value_of(&mut self, expression: &Expr) -> Result<Value, QueryError> {
         match expression {
             Expr::NumberLiteral(number) => Ok(Value::Scalar(vec![number.val; self.steps.count])),
             Expr::StringLiteral(text) => Ok(Value::Text(text.val.clone())),
@@ -158,14 +186,14 @@ impl<'a> Evaluator<'a> {
             Some(AtModifier::Start) => self.whole.0,
             Some(AtModifier::End) => self.whole.1,
             Some(AtModifier::At(time)) => match time.duration_since(std::time::UNIX_EPOCH) {
-                Ok(after) => after.as_millis() as i64,
-                Err(before) => -(before.duration().as_millis() as i64),
+                Ok(after) => milliseconds(after),
+                Err(before) => -milliseconds(before.duration()),
             },
         };
         match offset {
             None => base,
-            Some(Offset::Pos(length)) => base - length.as_millis() as i64,
-            Some(Offset::Neg(length)) => base + length.as_millis() as i64,
+            Some(Offset::Pos(length)) => base - milliseconds(*length),
+            Some(Offset::Neg(length)) => base + milliseconds(*length),
         }
     }
 
@@ -176,6 +204,19 @@ impl<'a> Evaluator<'a> {
             Edges::Closed => time < start,
         }
     }
+}
+
+/// What parentheses enclose.
+fn bare(mut expression: &Expr) -> &Expr {
+    while let Expr::Paren(paren) = expression {
+        expression = &paren.expr;
+    }
+    expression
+}
+
+/// At most [`MAX_LENGTH`].
+fn milliseconds(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(MAX_LENGTH).min(MAX_LENGTH)
 }
 
 /// Columns with a function of each value and without the metric's name.

@@ -2,11 +2,14 @@
 
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
 
-use super::{Column, Evaluator, Steps, samples_of};
+use super::{Column, Evaluator, Steps, bare, milliseconds, samples_of};
 use crate::{
     Labels, NAME, QueryError, Sample, is_stale,
     storage::{Matcher, Series},
 };
+
+/// Steps of a subquery: half a year of scrapes.
+const MAX_SUBQUERY_STEPS: i64 = 1_000_000;
 
 /// The samples of some series and the window of each step: from after its start to its end.
 pub(super) struct Ranges {
@@ -21,6 +24,23 @@ impl Evaluator<'_> {
     pub(super) fn instant_selector(
         &mut self,
         selector: &VectorSelector,
+    ) -> Result<Vec<Column>, QueryError> {
+        self.selected(selector, |sample| sample.value)
+    }
+
+    /// The time of the sample that a selector means, in place of its value.
+    pub(super) fn sample_times(
+        &mut self,
+        selector: &VectorSelector,
+    ) -> Result<Vec<Column>, QueryError> {
+        self.selected(selector, |sample| sample.time as f64 / 1_000.0)
+    }
+
+    /// Something of the last sample of each series at each step, while it counts.
+    fn selected(
+        &mut self,
+        selector: &VectorSelector,
+        of: impl Fn(&Sample) -> f64,
     ) -> Result<Vec<Column>, QueryError> {
         let times =
             self.times(|at| self.reference(at, selector.at.as_ref(), selector.offset.as_ref()));
@@ -38,32 +58,11 @@ impl Evaluator<'_> {
                 }
                 let last = end.checked_sub(1).and_then(|last| samples.get(last));
                 let last = last.filter(|s| !self.is_before(s.time, time - lookback));
-                points.push(last.filter(|s| !is_stale(s.value)).map(|s| s.value));
+                points.push(last.filter(|s| !is_stale(s.value)).map(&of));
             }
             if points.iter().any(Option::is_some) {
                 columns.push(Column { labels, points });
             }
-        }
-        Ok(columns)
-    }
-
-    /// The time of the sample that a selector means, in place of its value.
-    pub(super) fn sample_times(
-        &mut self,
-        selector: &VectorSelector,
-    ) -> Result<Vec<Column>, QueryError> {
-        let times =
-            self.times(|at| self.reference(at, selector.at.as_ref(), selector.offset.as_ref()));
-        let lookback = self.options.lookback;
-        let mut columns = Vec::new();
-        for Series { labels, samples } in self.load(selector, &times, lookback)? {
-            let point = |time: &i64| {
-                let end = samples.partition_point(|sample| sample.time <= *time);
-                let last = samples.get(end.checked_sub(1)?)?;
-                let there = !self.is_before(last.time, time - lookback) && !is_stale(last.value);
-                there.then_some(last.time as f64 / 1_000.0)
-            };
-            columns.push(Column { labels, points: times.iter().map(point).collect() });
         }
         Ok(columns)
     }
@@ -82,7 +81,7 @@ impl Evaluator<'_> {
             return Ok(Vec::new());
         };
         let matchers = matchers(selector)?;
-        let mut series = self.storage.select(&matchers, first - before, *last)?;
+        let mut series = self.storage.select(&matchers, first - before, *last, self.room())?;
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
         self.hold(series.iter().map(|one| one.samples.len()).sum())?;
         Ok(series)
@@ -90,16 +89,15 @@ impl Evaluator<'_> {
 
     /// The windows of a range vector.
     pub(super) fn ranges(&mut self, expression: &Expr) -> Result<Ranges, QueryError> {
-        match expression {
+        match bare(expression) {
             Expr::MatrixSelector(selector) => self.matrix_selector(selector),
             Expr::Subquery(subquery) => self.subquery(subquery),
-            Expr::Paren(inner) => self.ranges(&inner.expr),
             _ => Err(QueryError::BadData("expected type range vector".to_owned())),
         }
     }
 
     fn matrix_selector(&mut self, selector: &MatrixSelector) -> Result<Ranges, QueryError> {
-        let length = selector.range.as_millis() as i64;
+        let length = milliseconds(selector.range);
         let (at, offset) = (selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let times = self.times(|step| self.reference(step, at, offset));
         let mut series = self.load(&selector.vs, &times, length)?;
@@ -111,8 +109,8 @@ impl Evaluator<'_> {
     }
 
     fn subquery(&mut self, subquery: &SubqueryExpr) -> Result<Ranges, QueryError> {
-        let length = subquery.range.as_millis() as i64;
-        let step = subquery.step.map_or(self.options.subquery_step, |s| s.as_millis() as i64);
+        let length = milliseconds(subquery.range);
+        let step = subquery.step.map_or(self.options.subquery_step, milliseconds);
         if step <= 0 {
             return Err(QueryError::BadData("subquery step must be positive".to_owned()));
         }
@@ -127,6 +125,10 @@ impl Evaluator<'_> {
             from += step;
         }
         let count = if end < from { 0 } else { (end - from) / step + 1 };
+        if count > MAX_SUBQUERY_STEPS {
+            let why = format!("a subquery can have at most {MAX_SUBQUERY_STEPS} steps");
+            return Err(QueryError::BadData(why));
+        }
         let steps = Steps { from, step, count: count as usize };
         let mut inner = self.at_steps(steps);
         let columns = match inner.value(&subquery.expr)? {

@@ -6,7 +6,7 @@ use promql_parser::parser::Expr;
 use regex::Regex;
 
 use super::{
-    Column, Evaluator, Value,
+    Column, Evaluator, Value, bare,
     calls::{first, nth},
     joined,
     select::matchers,
@@ -23,15 +23,11 @@ impl Evaluator<'_> {
 
     pub(super) fn absent_over_time(&mut self, expression: &Expr) -> Result<Value, QueryError> {
         let labels = labels_of(expression)?;
-        // Which series it is does not matter: all of them may be of one name.
         let ranges = self.ranges(expression)?;
-        let inside = |step: usize| {
-            let (start, end) = ranges.windows[step];
-            ranges.series.iter().any(|series| {
-                series.samples.iter().any(|s| !self.is_before(s.time, start) && s.time <= end)
-            })
-        };
-        let there: Vec<bool> = (0..self.steps.count).map(inside).collect();
+        let mut there = vec![false; self.steps.count];
+        for series in &ranges.series {
+            self.each_window(&series.samples, &ranges.windows, |step, _| there[step] = true)?;
+        }
         Ok(Value::Vector(self.where_not(labels, |step| there[step])))
     }
 
@@ -159,10 +155,9 @@ fn braced(template: &str) -> String {
 
 /// What an absent series would be called: the labels that a selector asks for by name.
 fn labels_of(expression: &Expr) -> Result<Labels, QueryError> {
-    let selector = match expression {
+    let selector = match bare(expression) {
         Expr::VectorSelector(selector) => selector,
         Expr::MatrixSelector(matrix) => &matrix.vs,
-        Expr::Paren(inner) => return labels_of(&inner.expr),
         _ => return Ok(Labels::default()),
     };
     let mut labels = Labels::default();

@@ -62,27 +62,46 @@ impl Evaluator<'_> {
         let mut columns = Vec::with_capacity(series.len());
         for one in series {
             self.hold(windows.len())?;
-            let samples = &one.samples;
-            let (mut low, mut high) = (0, 0);
-            let mut points = Vec::with_capacity(windows.len());
-            for (index, (start, end)) in windows.iter().copied().enumerate() {
-                while samples.get(low).is_some_and(|s| self.is_before(s.time, start)) {
-                    low += 1;
-                }
-                high = high.max(low);
-                while samples.get(high).is_some_and(|sample| sample.time <= end) {
-                    high += 1;
-                }
-                let inside = samples.get(low..high).unwrap_or_default();
-                let window = Window { samples: inside, start, end, length, edges };
-                points.push(if inside.is_empty() { None } else { of(index, &window) });
-            }
+            let mut points = vec![None; windows.len()];
+            self.each_window(&one.samples, &windows, |index, samples| {
+                let (start, end) = windows[index];
+                let window = Window { samples, start, end, length, edges };
+                points[index] = of(index, &window);
+            })?;
             let labels = if keeps_name { one.labels } else { one.labels.nameless() };
             if points.iter().any(Option::is_some) {
                 columns.push(Column { labels, points });
             }
         }
         joined(columns).map(Value::Vector)
+    }
+}
+
+impl Evaluator<'_> {
+    /// Visits the windows that are not empty, with their samples. Windows only move forward, or are
+    /// all the same.
+    pub(super) fn each_window(
+        &mut self,
+        samples: &[Sample],
+        windows: &[(i64, i64)],
+        mut visit: impl FnMut(usize, &[Sample]),
+    ) -> Result<(), QueryError> {
+        let (mut low, mut high) = (0, 0);
+        for (index, (start, end)) in windows.iter().copied().enumerate() {
+            while samples.get(low).is_some_and(|s| self.is_before(s.time, start)) {
+                low += 1;
+            }
+            high = high.max(low);
+            while samples.get(high).is_some_and(|sample| sample.time <= end) {
+                high += 1;
+            }
+            let inside = samples.get(low..high).unwrap_or_default();
+            self.work(inside.len())?;
+            if !inside.is_empty() {
+                visit(index, inside);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ fn open(dir: &Path) -> SeriesStore {
 
 fn all(store: &SeriesStore, name: &str) -> Vec<Series> {
     let matcher = Matcher::Equal(NAME.to_owned(), name.to_owned());
-    store.select(&[matcher], i64::MIN + 1, i64::MAX).unwrap()
+    store.select(&[matcher], i64::MIN + 1, i64::MAX, usize::MAX).unwrap()
 }
 
 #[test]
@@ -128,6 +128,21 @@ fn series_are_bounded_and_found_by_their_labels() {
 }
 
 #[test]
+fn no_more_is_loaded_than_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let up = labels("up", &[]);
+    for time in 1..=300 {
+        store.append(&[(up.clone(), Sample { time, value: 1.0 })]);
+    }
+    store.commit().unwrap();
+    let matcher = [Matcher::Equal(NAME.to_owned(), "up".to_owned())];
+    assert_eq!(store.select(&matcher, 0, 400, 300).unwrap()[0].samples.len(), 300);
+    let refused = store.select(&matcher, 0, 400, 299).unwrap_err();
+    assert!(refused.to_string().contains("too many samples"), "{refused}");
+}
+
+#[test]
 fn a_later_version_and_a_second_process_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -169,9 +184,9 @@ proptest! {
         }
         let matcher = [Matcher::Equal(NAME.into(), "m".into())];
         for (from, to) in [(i64::MIN + 1, i64::MAX), (time / 3, time / 2), (time, time)] {
-            let mut found = store.select(&matcher, from, to).unwrap();
+            let mut found = store.select(&matcher, from, to, usize::MAX).unwrap();
             found.sort_by(|a, b| a.labels.cmp(&b.labels));
-            prop_assert_eq!(found, memory.select(&matcher, from, to).unwrap());
+            prop_assert_eq!(found, memory.select(&matcher, from, to, usize::MAX).unwrap());
         }
     }
 }
