@@ -85,8 +85,8 @@ pub enum Command {
     Split {
         /// Whose.
         identity: String,
-        /// The merged node: a JSON pointer over the keys of `children`.
-        node: String,
+        /// The merged node: the keys of `children` on the way to it.
+        node: Vec<String>,
     },
     /// Something to a profile as a whole.
     Profile {

@@ -69,11 +69,13 @@ impl Attempts {
         line: impl FnOnce() -> String,
     ) {
         let (Some(connects), Some(pid)) = (connects(event.call), event.process.pid) else { return };
-        let line = line();
-        if self.count >= MAX_ATTEMPTS || line.len() > MAX_LINE {
+        // The text is only made where there is room for it.
+        let Some(line) =
+            (self.count < MAX_ATTEMPTS).then(line).filter(|line| line.len() <= MAX_LINE)
+        else {
             self.refused += 1;
             return;
-        }
+        };
         self.count += 1;
         self.hosts.entry(host).or_default().push_back(Attempt {
             slot,
@@ -113,25 +115,28 @@ impl Attempts {
         Vec::new()
     }
 
-    /// The oldest call whose wait is over with this record.
-    pub(crate) fn overdue(&mut self, progress: &Progress, record: u32) -> Option<Attempt> {
-        for (host, queue) in &mut self.hosts {
-            let over = |one: &Attempt| progress.reached(*host, one.time + PAIR_WAIT, record);
-            if queue.front().and_then(over).is_some() {
-                self.count -= 1;
-                self.unpaired += 1;
-                return queue.pop_front();
-            }
-        }
-        None
+    /// The host whose oldest call was the first to have waited long enough, if any has with this
+    /// record, and the record with which it had.
+    pub(crate) fn due(&self, progress: &Progress, record: u32) -> Option<(u32, u16)> {
+        let over = |(host, queue): (&u16, &VecDeque<Attempt>)| {
+            let end = queue.front()?.time + PAIR_WAIT;
+            Some((progress.reached(*host, end, record)?, *host))
+        };
+        self.hosts.iter().filter_map(over).min()
+    }
+
+    /// Takes out the oldest call of a host: nobody waits for its end any longer.
+    pub(crate) fn oldest(&mut self, host: u16) -> Option<Attempt> {
+        let attempt = self.hosts.get_mut(&host)?.pop_front()?;
+        self.count -= 1;
+        self.unpaired += 1;
+        Some(attempt)
     }
 
     /// Any call under way: the input has ended.
     pub(crate) fn any(&mut self) -> Option<Attempt> {
-        let attempt = self.hosts.values_mut().find_map(VecDeque::pop_front)?;
-        self.count -= 1;
-        self.unpaired += 1;
-        Some(attempt)
+        let host = *self.hosts.iter().find(|(_, queue)| !queue.is_empty())?.0;
+        self.oldest(host)
     }
 
     /// Takes out everything of a slot.

@@ -49,7 +49,7 @@ impl Watch {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let judged = judge::judge(&self.profile, program, case, settings, &mut buffer);
-        if matches!(judged, Judged::Deviates(_)) {
+        if !matches!(judged, Judged::Fits(_, true)) {
             self.effort.spend(settings.matcher.as_ref(), event.time);
         }
         match judged {
@@ -64,7 +64,6 @@ impl Watch {
                 }
                 if !exact {
                     self.profile.variations += 1;
-                    self.effort.spend(settings.matcher.as_ref(), event.time);
                 }
                 if let (Some(key), Some(leaf), true) = (key, leaf, exact && !dangerous) {
                     self.profile.remember(key, leaf, operation);

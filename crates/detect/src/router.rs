@@ -102,10 +102,9 @@ pub struct Work {
     pub items: Vec<Vec<Item>>,
     /// The hosts' time.
     pub progress: Progress,
-    /// Profiles that become one after this work.
-    pub moves: Vec<Move>,
-    /// The record from which the block is to be routed after that; none when it is done.
-    pub next: Option<u32>,
+    /// Profiles that become one after this work, and the record from which the block is to be
+    /// routed after that; none when it is done.
+    pub then: Option<(Move, u32)>,
 }
 
 /// What was learned under a container's id belongs to the profile of its name: shard and slot of
@@ -155,7 +154,7 @@ impl Router {
     }
 
     /// Distributes the records of a source's block, from one on. Where profiles are to be moved it
-    /// stops: the work is to be done first, then the moves, and [`Work::next`] is where to go on.
+    /// stops: the work is to be done first, and [`Work::then`] says which and where to go on.
     pub fn route(&mut self, block: &Block, from: u32, source: &str) -> Work {
         let mut work = empty_work();
         self.source = self.rhythms.source(source);
@@ -167,8 +166,7 @@ impl Router {
         }
         for (index, record) in block.records().iter().enumerate().skip(from as usize) {
             if let Some(moved) = self.moves(block, record) {
-                work.moves.push(moved);
-                work.next = Some(index as u32);
+                work.then = Some((moved, index as u32));
                 break;
             }
             self.record(block, index as u32, record, &mut work);

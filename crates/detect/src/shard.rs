@@ -289,8 +289,9 @@ impl Shard {
         }
     }
 
-    /// Decides the held lines whose time is over with this record, in the order in which their
-    /// times were over: lines of several hosts can wait here, and where blocks end must not matter.
+    /// Decides the held lines and the unanswered calls whose time is over with this record, in the
+    /// order in which their times were over: those of several hosts can wait here, and where blocks
+    /// end must not matter.
     fn release(
         &mut self,
         progress: &Progress,
@@ -298,15 +299,22 @@ impl Shard {
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
-        while !self.held.is_empty() {
+        while self.waits() {
             let over = |held: &Held| progress.reached(held.host, held.time + SAME_EVENT, record);
-            let due = self.held.iter().enumerate().filter_map(|(at, h)| Some((over(h)?, at))).min();
-            let Some((_, at)) = due else { break };
-            self.decide(at, settings, observer);
-        }
-        while !self.attempts.is_empty() {
-            let Some(overdue) = self.attempts.overdue(progress, record) else { return };
-            self.attempt(&overdue, settings);
+            let held =
+                self.held.iter().enumerate().filter_map(|(at, h)| Some((over(h)?, at))).min();
+            let call = self.attempts.due(progress, record);
+            match (held, call) {
+                (Some((first, at)), call) if call.is_none_or(|(then, _)| first <= then) => {
+                    self.decide(at, settings, observer);
+                }
+                (_, Some((_, host))) => {
+                    if let Some(attempt) = self.attempts.oldest(host) {
+                        self.attempt(&attempt, settings);
+                    }
+                }
+                (_, None) => return,
+            }
         }
     }
 

@@ -13,17 +13,10 @@ pub struct SplitInto {
 }
 
 impl Watch {
-    /// Splits the merge that a snapshot shows at a JSON pointer over the keys of `children`; see
+    /// Splits the merge that a snapshot shows at these keys of `children`, from the root's on; see
     /// [`hanabi_profile::Profile::split`]. Each is split where programs of one name have several.
-    pub fn split(&mut self, pointer: &str, limits: &Limits) -> Result<SplitInto, Refusal> {
-        let keys: Vec<String> = pointer
-            .strip_prefix('/')
-            .unwrap_or(pointer)
-            .split('/')
-            .map(|key| key.replace("~1", "/").replace("~0", "~"))
-            .collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let found = self.profile.nodes_at(&keys);
+    pub fn split(&mut self, keys: &[String], limits: &Limits) -> Result<SplitInto, Refusal> {
+        let found = self.profile.nodes_at(keys);
         if found.is_empty() {
             return Err(Refusal::NoNode);
         }

@@ -333,7 +333,9 @@ fn a_merge_that_a_person_splits_stays_split() {
     let merged = before.as_object().unwrap().keys().find(|key| key.contains('*')).cloned();
     let merged = merged.unwrap_or_else(|| panic!("{before:#}"));
     let limits = Settings::default().limits;
-    let into = watch_mut(&mut run).split(&format!("{pages}/{merged}"), &limits).unwrap();
+    let keys = |pointer: &str| pointer.split('/').skip(1).map(String::from).collect::<Vec<_>>();
+    let merged = keys(&format!("{pages}/{merged}"));
+    let into = watch_mut(&mut run).split(&merged, &limits).unwrap();
     assert!(into.members.len() >= 20, "{into:?}");
     let after = tree(&run.restart());
     for member in into.members {
@@ -341,7 +343,7 @@ fn a_merge_that_a_person_splits_stays_split() {
     }
     let mut run = learned();
     let refused =
-        |run: &mut Run, at: &str| watch_mut(run).split(at, &limits).unwrap_err().to_string();
+        |run: &mut Run, at: &str| watch_mut(run).split(&keys(at), &limits).unwrap_err().to_string();
     assert!(refused(&mut run, "/file_branch/openat/nobody/x:y").contains("no node there"));
     let whole = "/file_branch/openat/nginx/directory_path:srv";
     assert_eq!(refused(&mut run, whole), "the node was not made of others");

@@ -191,6 +191,7 @@ pub(crate) fn are_sound(promotions: &[Promotion]) -> bool {
         |kind: &NodeKind| !matches!(kind, NodeKind::Root | NodeKind::Program | NodeKind::Operation);
     let of_behaviour = |lesson: &Lesson| {
         let path = |path: &Vec<(NodeKind, String)>| path.iter().all(|(kind, _)| below(kind));
+        // What a name was widened to can be a little longer than the name.
         lesson.bytes() <= 2 * MAX_LESSON_BYTES && lesson.paths.iter().all(path)
     };
     promotions.len() <= MAX_PROMOTIONS

@@ -171,15 +171,15 @@ fn node(name: &str, kind: &str) -> TreeNode {
 impl Profile {
     /// The nodes that a snapshot shows at `keys`, the keys of `children` from the root's on. There
     /// may be several: programs of one name are one in the snapshot. Linear in the programs.
-    pub fn nodes_at(&self, keys: &[&str]) -> Vec<NodeId> {
+    pub fn nodes_at(&self, keys: &[impl AsRef<str>]) -> Vec<NodeId> {
         let [_branch, _operation, process, steps @ ..] = keys else { return Vec::new() };
         if steps.is_empty() {
             return Vec::new();
         }
         self.programs()
-            .filter(|(_, info)| info.name == *process)
+            .filter(|(_, info)| info.name == process.as_ref())
             .filter_map(|(program, _)| {
-                steps.iter().try_fold(program, |at, key| self.child_shown_as(at, key))
+                steps.iter().try_fold(program, |at, key| self.child_shown_as(at, key.as_ref()))
             })
             .collect()
     }

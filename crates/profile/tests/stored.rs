@@ -111,6 +111,12 @@ fn refused(change: impl Fn(&mut Value)) -> String {
     read.map_or_else(|error| error.to_string(), |_| "it was read".to_owned())
 }
 
+fn promotion(kind: &str, name: &str) -> Value {
+    let lesson = json!({ "name": "app", "executable": "/app", "user": "root", "lexical": true,
+        "category": "file", "call": "openat", "access": 1, "paths": [[[kind, name]]] });
+    json!([{ "id": "p", "at": 1, "by": "ada", "lessons": [lesson], "added": [] }])
+}
+
 #[test]
 fn impossible_profiles_are_refused_with_a_reason() {
     let node = |v: &mut Value, n: usize, key: &str, to: Value| v["tree"]["nodes"][n][key] = to;
@@ -142,6 +148,9 @@ fn impossible_profiles_are_refused_with_a_reason() {
             let info = v["info"].as_object().unwrap().values().next().unwrap().clone();
             v["info"]["999999"] = info;
         }),
+        ("promotions that nobody", &|v| v["promotions"] = promotion("Root", "x")),
+        ("promotions that nobody", &|v| v["promotions"] = promotion("File", &"x".repeat(5_000))),
+        ("it was read", &|v| v["promotions"] = promotion("File", "x")),
         ("in a way that nobody can", &|v| v["learning"]["growth"] = json!([])),
     ] {
         let error = refused(change);

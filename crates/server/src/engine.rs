@@ -161,19 +161,19 @@ impl<O: Observer + 'static> Engine<O> {
         let block = Arc::new(block);
         let mut next = Some(0);
         while let Some(from) = next {
-            let mut work = self.router.route(&block, from, &source);
-            next = work.next;
-            let moves = std::mem::take(&mut work.moves);
+            let work = self.router.route(&block, from, &source);
+            let then = work.then;
             self.work(&block, work);
-            for one in &moves {
-                self.unite(one);
-            }
+            next = then.map(|(moved, next)| {
+                self.unite(moved);
+                next
+            });
         }
         Some(Stepped { samples, newest })
     }
 
     /// Puts what was learned under a container's id into the profile of its name.
-    fn unite(&mut self, moved: &Move) {
+    fn unite(&mut self, moved: Move) {
         let settings = Arc::clone(&self.settings);
         let Some(room) = self.room_mut(moved.from.0) else { return };
         let watch = room.shard.take(moved.from.1, &settings, &mut room.observer);

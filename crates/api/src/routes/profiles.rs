@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::rulings::Nothing;
+use super::tree;
 use super::triage::order;
 use crate::app::AppState;
 use crate::body::JsonBody;
@@ -64,9 +65,6 @@ pub(crate) struct SplitBody {
     node: String,
 }
 
-/// The longest pointer that is looked up: deeper than any tree, with the longest names.
-const POINTER_BYTES: usize = 8_192;
-
 /// `POST /api/hbt/{id}/split`.
 pub(crate) async fn split(
     State(state): State<Arc<AppState>>,
@@ -76,11 +74,7 @@ pub(crate) async fn split(
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
-    if !node.starts_with('/') || node.len() > POINTER_BYTES {
-        let bound = "it is a JSON pointer over the keys of children, up to 8192 bytes, such as \
-                     /file_branch/openat/nginx/file_name:*.html";
-        return Err(ApiError::parameter("node", &node, bound));
-    }
+    let node = tree::keys(&node)?;
     let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
     order(&state, Command::Split { identity, node }, dry_run).await
 }

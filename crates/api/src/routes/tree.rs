@@ -40,14 +40,22 @@ pub(super) fn cut(mut root: TreeNode, view: &View) -> Result<TreeNode, ApiError>
     Ok(root)
 }
 
+/// The longest pointer that is looked up: deeper than any tree, with the longest names.
+const POINTER_BYTES: usize = 8_192;
+
+/// The keys of a JSON pointer over the keys of `children` (RFC 6901).
+pub(super) fn keys(pointer: &str) -> Result<Vec<String>, ApiError> {
+    let keys = pointer.strip_prefix('/').filter(|keys| keys.len() < POINTER_BYTES);
+    let keys = keys.ok_or_else(|| {
+        let bound = "it is a JSON pointer over the keys of children, up to 8192 bytes, such as \
+                     /file_branch/openat/nginx/file_name:*.html";
+        ApiError::parameter("node", pointer, bound)
+    })?;
+    Ok(keys.split('/').map(|key| key.replace("~1", "/").replace("~0", "~")).collect())
+}
+
 fn descend(mut node: TreeNode, pointer: &str) -> Result<TreeNode, ApiError> {
-    let Some(keys) = pointer.strip_prefix('/') else {
-        let bound = "it is a JSON pointer over the keys of children, such as \
-                     /process_branch/execve/nginx";
-        return Err(ApiError::parameter("node", pointer, bound));
-    };
-    for key in keys.split('/') {
-        let key = key.replace("~1", "/").replace("~0", "~");
+    for key in keys(pointer)? {
         node = node.children.remove(&key).ok_or_else(|| ApiError::not_found("node", pointer))?;
     }
     Ok(node)

@@ -95,10 +95,10 @@ async fn profiles_are_named_as_everywhere() {
     let identity = "h1:web".to_owned();
     let decision = Command::Quarantine { identity, item: "k1".into(), accept: false };
     assert_eq!(order.command, decision);
-    let node = "/file_branch/openat/nginx/file_name:*.html".to_owned();
-    let body = json!({ "node": node });
+    let body = json!({ "node": "/file_branch/openat/nginx/file_name:a~1~0b*.html" });
     assert_eq!(send(&world, "POST", "/api/hbt/h1:web/split", &body).await.status, 200);
     let order = world.orders.lock().unwrap().pop().unwrap();
+    let node = ["file_branch", "openat", "nginx", "file_name:a/~b*.html"].map(String::from).into();
     assert_eq!(order.command, Command::Split { identity: "h1:web".into(), node });
     assert_eq!(send(&world, "POST", "/api/hbt/web/relearn", &json!({})).await.status, 409);
     assert_eq!(send(&world, "POST", "/api/hbt/nobody/relearn", &json!({})).await.status, 404);

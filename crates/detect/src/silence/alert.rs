@@ -1,7 +1,6 @@
 //! What silence looks like as an alert, and when it is none.
 
-use hanabi_event::SECOND;
-use hanabi_event::{EventTime, time::format_time};
+use hanabi_event::{EventTime, SECOND, time::format_time};
 use serde_json::json;
 
 use super::{REPLACED, Silent, Who};

@@ -64,15 +64,15 @@ impl Run {
     pub fn block_of(&mut self, source: &str, block: &Block) {
         let mut next = Some(0);
         while let Some(from) = next {
-            let mut work = self.router.route(block, from, source);
-            next = work.next;
-            let moves = std::mem::take(&mut work.moves);
+            let work = self.router.route(block, from, source);
+            let then = work.then;
             self.work(block, work);
-            for moved in moves {
+            next = then.map(|(moved, next)| {
                 let (shard, slot) = moved.from;
                 let watch = self.shards[shard].take(slot, &self.settings, &mut ());
                 self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
-            }
+                next
+            });
         }
     }
 

@@ -220,7 +220,12 @@ impl Driver {
     }
 
     /// Undoes a merge of a tree.
-    pub(super) fn split(&mut self, identity: &str, node: &str, change: &Change<'_>) -> Carried {
+    pub(super) fn split(
+        &mut self,
+        identity: &str,
+        node: &[String],
+        change: &Change<'_>,
+    ) -> Carried {
         let (room, slot) = self.place_of(identity)?;
         let into = if change.dry_run {
             let limits = &self.parts.engine.settings.limits;
