@@ -28,6 +28,9 @@ say ""
 say "a token that is new, one core"
 cargo bench --locked --quiet -p hanabi-detect --bench matcher
 say ""
+say "a day of series, and PromQL over it beside a Prometheus of the same samples"
+cargo test --release --locked --quiet -p hanabi-series --test it -- --ignored --nocapture measure
+say ""
 say "replay beside a bare JSON parse, all cores"
 cat "$work/recording.jsonl" >/dev/null
 cargo bench --locked --quiet -p hanabi-server --bench replay -- "$work/recording.jsonl"

@@ -83,7 +83,7 @@ pub struct IngestTotals {
 }
 
 /// One source of events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SourceStatus {
     /// Its name: the SPEC it was started with.
     pub id: String,
@@ -102,6 +102,16 @@ pub struct SourceStatus {
     /// Its last event.
     #[serde(with = "crate::times")]
     pub last_event: EventTime,
+    /// Requests that failed, and entries that could not be read.
+    pub errors: u64,
+    /// Times that it was opened again.
+    pub reconnects: u64,
+    /// Times that lines may be missing, because the origin no longer had them.
+    pub positions_lost: u64,
+    /// From the origin's time stamp of the last line to when it was read.
+    pub lag_seconds: f64,
+    /// Bytes at the origin that were not read yet.
+    pub behind_bytes: u64,
 }
 
 /// The fleet at one moment.

@@ -8,7 +8,9 @@
 //! for as long as its rotation keeps it.
 
 mod follow;
+mod found;
 mod join;
+mod read;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +75,8 @@ pub struct DockerStatus {
     pub too_long: u64,
     /// Entries that came without a time stamp.
     pub unstamped: u64,
-    /// Containers that were gone before all of their log was read, so that lines may be missing.
+    /// Times that lines may be missing: the container was gone before all of its log was read, or
+    /// the engine had rotated away where reading had stopped.
     pub positions_lost: u64,
     /// From the time stamp of the last line to when it was read, ns.
     pub lag: u64,

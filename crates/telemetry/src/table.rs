@@ -220,7 +220,7 @@ metrics! {
     ingest_docker_reconnects: Counter = "hanabi_ingest_docker_reconnects_total", Counter, Count, "Times that the log of a followed container was opened again";
     ingest_docker_errors: Counter = "hanabi_ingest_docker_errors_total", Counter, Count, "Requests to Docker that failed, and entries of its logs without a time stamp";
     ingest_docker_lag: Gauge = "hanabi_ingest_docker_lag_seconds", Gauge, Seconds, "From Docker's time stamp of the last line to when it was read, of the source that is furthest behind";
-    ingest_docker_positions_lost: Counter = "hanabi_ingest_docker_positions_lost_total", Counter, Count, "Containers that were gone before all of their log was read, so that lines may be missing";
+    ingest_docker_positions_lost: Counter = "hanabi_ingest_docker_positions_lost_total", Counter, Count, "Times that lines may be missing: a container gone before its log was read, or the place where reading stopped rotated away";
     ingest_clock_skew: Counter = "hanabi_ingest_clock_skew_events_total", Counter, Count, "Events more than five minutes off the clock of their host";
     ingest_upstream_lost: Counter = "hanabi_ingest_upstream_lost_events_total", Counter, Count, "Events that the source itself says it has lost";
 

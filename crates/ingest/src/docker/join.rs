@@ -22,13 +22,31 @@ pub(super) struct Mark {
     pub(super) entries: u32,
 }
 
+/// How far back entries go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Beyond what was done before: nothing of what follows it is missing.
+    Back,
+    /// To the very time of it, or there are none.
+    Open,
+    /// Not to what was done before.
+    Short,
+}
+
 /// Joins entries to lines. Entries up to a [`Mark`] are skipped.
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
     /// What was done before; nothing is skipped once it was passed.
     done: Option<Mark>,
+    /// The same, kept.
+    start: Option<Mark>,
     /// Entries with the time of `done` that were skipped.
     skipped: u32,
+    /// All entries, and the time of the first.
+    entries: usize,
+    first: Option<u64>,
+    /// What was done before was not among the entries.
+    pub(super) missed: bool,
     /// The time of the newest entry and how many had it.
     at: Mark,
     partial: Vec<u8>,
@@ -46,16 +64,47 @@ pub(super) struct Joiner {
 
 impl Joiner {
     pub(super) fn new(done: Option<Mark>) -> Self {
-        Self { done, ..Self::default() }
+        Self { done, start: done, ..Self::default() }
     }
 
     /// One entry, of a stream that has frames.
     pub(super) fn frame(&mut self, entry: &[u8]) {
         let Some((time, text)) = stamped(entry) else {
             self.unstamped += 1;
+            self.entries += 1;
             return self.entry(self.at.time, entry);
         };
+        self.see(time);
         self.entry(time, text);
+    }
+
+    fn see(&mut self, time: u64) {
+        self.entries += 1;
+        self.first.get_or_insert(time);
+    }
+
+    /// Whether the entries begin before what was done.
+    pub(super) fn reach(&self) -> Reach {
+        match (self.first, self.start) {
+            (Some(first), Some(start)) if first < start.time => Reach::Back,
+            (Some(first), Some(start)) if first > start.time => Reach::Short,
+            _ => Reach::Open,
+        }
+    }
+
+    /// True when all that was done at the time of the mark was among the entries.
+    pub(super) fn found_done(&self) -> bool {
+        self.start.is_some_and(|start| self.skipped >= start.entries)
+    }
+
+    /// All entries so far.
+    pub(super) fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// The newest entry.
+    pub(super) fn newest(&self) -> Mark {
+        self.at
     }
 
     /// Bytes of a terminal's stream, which has no frames: an entry ends with its line or with its
@@ -111,6 +160,7 @@ impl Joiner {
             return true;
         }
         self.done = None;
+        self.missed = !self.found_done();
         // What follows at that very time counts on from there.
         self.at = if time == done.time { done } else { self.at };
         false
@@ -227,6 +277,29 @@ mod tests {
             let mut third = Joiner::new(last.or(done));
             all(&mut third, texts.len());
             assert_eq!(taken(&mut third).0, "");
+        }
+    }
+
+    #[test]
+    fn it_is_known_whether_anything_is_missing() {
+        let done = Some(mark(5, 2));
+        for (times, reach, found, missed, new) in [
+            (&[3, 5, 5, 6][..], Reach::Back, true, false, 1),
+            (&[5, 5, 6], Reach::Open, true, false, 1),
+            (&[5, 6], Reach::Open, false, true, 1),
+            (&[3, 6], Reach::Back, false, true, 1),
+            (&[6, 6], Reach::Short, false, true, 2),
+            (&[3, 5, 5], Reach::Back, true, false, 0),
+            (&[], Reach::Open, false, false, 0),
+        ] {
+            let mut joiner = Joiner::new(done);
+            for time in times {
+                joiner.frame(&entry(*time, "x\n"));
+            }
+            let said = (joiner.reach(), joiner.found_done(), joiner.missed);
+            assert_eq!(said, (reach, found, missed), "{times:?}");
+            assert_eq!(taken(&mut joiner).0.lines().count(), new, "{times:?}");
+            assert_eq!(joiner.entries(), times.len());
         }
     }
 

@@ -18,6 +18,9 @@ pub(crate) const DEFAULT_TOML: &str = include_str!("default.toml");
 /// What begins the name of an environment variable that sets a key.
 const ENVIRONMENT_PREFIX: &str = "HANABI_";
 
+/// Where Docker's own tools look for the engine.
+const DOCKER_HOST: &str = "DOCKER_HOST";
+
 /// The value in force for one key.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -93,7 +96,9 @@ impl Layers {
         let known: BTreeMap<String, String> =
             self.entries.keys().map(|key| (variable_name(key), key.clone())).collect();
         for (name, text) in variables {
-            if let Some(key) = known.get(&name) {
+            if name == DOCKER_HOST && !text.is_empty() {
+                self.docker_host(&text);
+            } else if let Some(key) = known.get(&name) {
                 self.put_text(key, &text, &Origin::Environment(name));
             } else if self.names_a_section(&name) {
                 let bare = |name: &str| name.trim_start_matches(ENVIRONMENT_PREFIX).to_owned();
@@ -103,6 +108,21 @@ impl Layers {
                     .unwrap_or_default();
                 self.warnings.push(format!("environment variable {name} is no key{hint}"));
             }
+        }
+    }
+
+    /// Docker's own word counts where nobody has said anything to this service.
+    fn docker_host(&mut self, text: &str) {
+        const KEY: &str = "sources.docker_host";
+        if self.get(KEY).is_none_or(|entry| entry.origin != Origin::Default) {
+            return;
+        }
+        if ["unix:///", "tcp://"].iter().any(|scheme| text.starts_with(scheme)) {
+            self.put_text(KEY, text, &Origin::Environment(DOCKER_HOST.to_owned()));
+        } else {
+            let why = "is of a kind that cannot be used; sources of Docker are looked for at";
+            let there = hanabi_ingest::DEFAULT_DOCKER_HOST;
+            self.warnings.push(format!("{DOCKER_HOST} = {text} {why} {there}, see {KEY}"));
         }
     }
 

@@ -153,7 +153,7 @@ fn bounds_are_named() {
       server.data_dir = "" (FILE) must not be empty
       sources.list = ["nats:falco", "stdin", "-"] (FILE) has "nats:falco", which is a source that this version does not have (`nats`); pipe its lines in instead, as in `tail -F FILE | hanabi run --source stdin`
       sources.list = ["nats:falco", "stdin", "-"] (FILE) names "-" twice
-      sources.docker_host = "/run/docker.sock" (FILE) must be unix://PATH or tcp://HOST:PORT, as DOCKER_HOST has it
+      sources.docker_host = "/run/docker.sock" (FILE) must be unix://PATH or tcp://HOST:PORT
       ingest.body_limit = "16MiB" (default) must be from 1MiB to 2MiB
       learn.warmup = "45" (FILE) has a number without a unit (ms, s, m, h, d); write a duration such as "45s", "10m" or "24h"
       learn.min_events = -1 (FILE) must be from 1 to 1000000000
@@ -211,4 +211,22 @@ fn the_matcher_embedding_needs_its_feature_and_a_model() {
     assert!(why.contains("cargo build --release --features embedding"), "{why}");
     assert_eq!(problem(true, "").unwrap().0, "detect.embedding_dir");
     assert_eq!(problem(true, "/opt/model"), None);
+}
+
+#[test]
+fn dockers_own_variable_counts_where_nothing_else_is_said() {
+    let told = |file: &str, variables: &[(&str, &str)]| {
+        load(file, variables, &[]).unwrap().docker_host().to_owned()
+    };
+    let named = "[sources]\ndocker_host = \"tcp://other:2375\"";
+    let own = ("HANABI_SOURCES_DOCKER_HOST", "unix:///own.sock");
+    let docker = ("DOCKER_HOST", "tcp://engine:2375");
+    assert_eq!(told("", &[docker]), "tcp://engine:2375");
+    assert_eq!(told(named, &[docker]), "tcp://other:2375");
+    for order in [[docker, own], [own, docker]] {
+        assert_eq!(told("", &order), "unix:///own.sock");
+    }
+    for none in ["", "ssh://root@engine"] {
+        assert_eq!(told("", &[("DOCKER_HOST", none)]), "unix:///var/run/docker.sock");
+    }
 }

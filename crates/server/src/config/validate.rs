@@ -128,10 +128,7 @@ fn docker_host(check: &mut Checker) -> String {
     let text = check.text("sources.docker_host");
     let named = |scheme| text.strip_prefix(scheme).is_some_and(|rest: &str| !rest.is_empty());
     if !named("unix:///") && !named("tcp://") {
-        check.problem(
-            "sources.docker_host",
-            "must be unix://PATH or tcp://HOST:PORT, as DOCKER_HOST has it",
-        );
+        check.problem("sources.docker_host", "must be unix://PATH or tcp://HOST:PORT");
     }
     text.to_owned()
 }

@@ -58,27 +58,39 @@ impl Sources {
     ) -> anyhow::Result<(Self, Threads)> {
         let (mut running, mut threads) = (Vec::new(), Vec::new());
         for spec in specs {
+            let intake = intake.clone();
+            let position = |id: &SourceId| positions.get(id.as_str()).cloned().unwrap_or_default();
             let (source, thread) = match spec {
-                SourceSpec::Stdin => stdin(intake)?,
+                SourceSpec::Stdin => {
+                    let source = StdinSource::new();
+                    begin(source.id().clone(), SourceKind::Stdin, Reader::Stdin, move |control| {
+                        Ok(source.run(&intake, control).map(|_| ())?)
+                    })?
+                }
                 SourceSpec::File(path) => {
                     let source = FileSource::new(path, FileOptions::default());
-                    let position = positions.get(source.id().as_str()).cloned();
-                    let (running, thread) =
-                        file(source, intake.clone(), position.unwrap_or_default())?;
-                    (running, Some(thread))
+                    let (id, stats) = (source.id().clone(), source.stats());
+                    let position = position(&id);
+                    begin(id, SourceKind::File, Reader::File(stats), move |control| {
+                        Ok(source.run(&intake, &position, control)?)
+                    })?
                 }
                 SourceSpec::Docker(name) => {
                     let host = docker_host.to_owned();
                     let options = DockerOptions { host, ..DockerOptions::default() };
                     let source = DockerSource::new(name, options);
-                    let position = positions.get(source.id().as_str()).cloned();
-                    let (running, thread) =
-                        docker(source, intake.clone(), position.unwrap_or_default())?;
-                    (running, Some(thread))
+                    let (id, stats) = (source.id().clone(), source.stats());
+                    let position = position(&id);
+                    begin(id, SourceKind::Docker, Reader::Docker(stats), move |control| {
+                        Ok(source.run(&intake, &position, control)?)
+                    })?
                 }
             };
+            // A pipe that says nothing holds its thread, so nobody waits for it.
+            if *spec != SourceSpec::Stdin {
+                threads.push(thread);
+            }
             running.push(source);
-            threads.extend(thread);
         }
         Ok((Self { running }, Threads(threads)))
     }
@@ -106,25 +118,23 @@ impl Sources {
         intake: &IntakeStatus,
         last: &BTreeMap<String, EventTime>,
     ) -> Vec<hanabi_api::SourceStatus> {
-        let http = (SourceId::new("http"), SourceKind::Http, "running", String::new());
-        let configured = self.running.iter().map(|source| {
-            let (state, detail) = source.state();
-            (source.id.clone(), source.kind, state, detail)
-        });
+        let http = hanabi_api::SourceStatus {
+            id: "http".to_owned(),
+            kind: SourceKind::Http.as_str().to_owned(),
+            state: "running".to_owned(),
+            ..hanabi_api::SourceStatus::default()
+        };
         std::iter::once(http)
-            .chain(configured)
-            .map(|(id, kind, state, detail)| {
-                let counts = intake.sources.iter().find(|counts| counts.source == id);
+            .chain(self.running.iter().map(Running::status))
+            .map(|source| {
+                let counts = intake.sources.iter().find(|c| c.source.as_str() == source.id);
                 let dropped = counts.map_or(0, |counts| counts.dropped.iter().sum());
                 hanabi_api::SourceStatus {
-                    id: id.to_string(),
-                    kind: kind.as_str().to_owned(),
-                    state: state.to_owned(),
-                    detail,
                     received: counts.map_or(0, |counts| counts.lines + dropped),
                     bytes: counts.map_or(0, |counts| counts.bytes),
                     dropped,
-                    last_event: last.get(id.as_str()).copied().unwrap_or_default(),
+                    last_event: last.get(&source.id).copied().unwrap_or_default(),
+                    ..source
                 }
             })
             .collect()
@@ -177,28 +187,38 @@ impl Sources {
 }
 
 impl Running {
-    fn state(&self) -> (&'static str, String) {
-        match &*self.ending.lock() {
-            Some(Ok(())) => return ("ended", String::new()),
-            Some(Err(why)) => return ("failed", why.clone()),
-            None => {}
-        }
-        if self.control.is_paused() {
-            return ("paused", String::new());
-        }
+    /// What it knows of itself.
+    fn status(&self) -> hanabi_api::SourceStatus {
+        let mut status = hanabi_api::SourceStatus {
+            id: self.id.to_string(),
+            kind: self.kind.as_str().to_owned(),
+            ..hanabi_api::SourceStatus::default()
+        };
         let waits_for = match &self.reader {
             Reader::Stdin => None,
             Reader::File(file) => {
                 let file = file.status();
+                status.behind_bytes = file.size.saturating_sub(file.offset);
+                status.positions_lost = file.positions_lost;
                 let missing = || "the file does not exist yet".to_owned();
                 file.waiting.then(|| file.error.unwrap_or_else(missing))
             }
             Reader::Docker(log) => {
                 let log = log.status();
+                status.lag_seconds = log.lag as f64 / 1e9;
+                (status.errors, status.reconnects) = (log.errors + log.unstamped, log.reconnects);
+                status.positions_lost = log.positions_lost;
                 (!log.following).then_some(log.detail)
             }
         };
-        waits_for.map_or_else(|| ("running", String::new()), |why| ("waiting", why))
+        let (state, detail) = match (&*self.ending.lock(), waits_for) {
+            (Some(Ok(())), _) => ("ended", String::new()),
+            (Some(Err(why)), _) => ("failed", why.clone()),
+            (None, _) if self.control.is_paused() => ("paused", String::new()),
+            (None, Some(why)) => ("waiting", why),
+            (None, None) => ("running", String::new()),
+        };
+        hanabi_api::SourceStatus { state: state.to_owned(), detail, ..status }
     }
 }
 
@@ -218,65 +238,16 @@ impl Threads {
     }
 }
 
-fn file(
-    source: FileSource,
-    intake: Intake,
-    position: Position,
-) -> anyhow::Result<(Running, JoinHandle<()>)> {
-    let running = Running {
-        id: source.id().clone(),
-        kind: SourceKind::File,
-        control: Control::new(),
-        reader: Reader::File(source.stats()),
-        ending: Ending::default(),
-    };
-    let thread = spawn(&running, move |control| {
-        source.run(&intake, &position, control).map_err(anyhow::Error::from)
-    })?;
-    Ok((running, thread))
-}
-
-fn docker(
-    source: DockerSource,
-    intake: Intake,
-    position: Position,
-) -> anyhow::Result<(Running, JoinHandle<()>)> {
-    let running = Running {
-        id: source.id().clone(),
-        kind: SourceKind::Docker,
-        control: Control::new(),
-        reader: Reader::Docker(source.stats()),
-        ending: Ending::default(),
-    };
-    let thread = spawn(&running, move |control| {
-        source.run(&intake, &position, control).map_err(anyhow::Error::from)
-    })?;
-    Ok((running, thread))
-}
-
-/// A pipe that says nothing holds its thread, so nobody waits for it.
-fn stdin(intake: &Intake) -> anyhow::Result<(Running, Option<JoinHandle<()>>)> {
-    let source = StdinSource::new();
-    let running = Running {
-        id: source.id().clone(),
-        kind: SourceKind::Stdin,
-        control: Control::new(),
-        reader: Reader::Stdin,
-        ending: Ending::default(),
-    };
-    let intake = intake.clone();
-    spawn(&running, move |control| {
-        source.run(&intake, control).map(|_| ()).map_err(anyhow::Error::from)
-    })?;
-    Ok((running, None))
-}
-
-fn spawn(
-    running: &Running,
+/// Starts a source's thread.
+fn begin(
+    id: SourceId,
+    kind: SourceKind,
+    reader: Reader,
     work: impl FnOnce(&Control) -> anyhow::Result<()> + Send + 'static,
-) -> anyhow::Result<JoinHandle<()>> {
+) -> anyhow::Result<(Running, JoinHandle<()>)> {
+    let running = Running { id, kind, control: Control::new(), reader, ending: Ending::default() };
     let Running { id, control, ending, .. } = running.clone();
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("hanabi-source".to_owned())
         .spawn(move || {
             let ended = work(&control).map_err(|error| format!("{error:#}"));
@@ -287,7 +258,8 @@ fn spawn(
             }
             *ending.lock() = Some(ended);
         })
-        .with_context(|| format!("failed to start a thread for source {}", running.id))
+        .with_context(|| format!("failed to start a thread for source {}", running.id))?;
+    Ok((running, thread))
 }
 
 fn kind_of(source: &str) -> SourceKind {

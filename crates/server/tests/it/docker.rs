@@ -91,14 +91,61 @@ fn every_line_arrives_once_whatever_restarts() {
     let totals = service.totals();
     assert_eq!(totals.rejected, serde_json::json!({}), "{totals:?}");
     compare(&mut service, &totals);
+    assert!(metric(&service, "hanabi_ingest_docker_positions_lost_total") < 1.0);
+    assert!(metric(&service, "hanabi_ingest_docker_reconnects_total") >= 1.0);
+    assert!(metric(&service, "hanabi_ingest_docker_lag_seconds") < 60.0);
+}
+
+fn metric(service: &Service, name: &str) -> f64 {
     let metrics = service.text("/metrics");
-    let metric = |name: &str| {
-        let line = metrics.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap()
-    };
-    assert!(metric("hanabi_ingest_docker_positions_lost_total") < 1.0);
-    assert!(metric("hanabi_ingest_docker_reconnects_total") >= 1.0);
-    assert!(metric("hanabi_ingest_docker_lag_seconds") < 60.0);
+    let line = metrics.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
+}
+
+#[test]
+fn a_log_that_rotates_is_read_whole_and_what_was_rotated_away_is_counted() {
+    let Some(mut engine) = Engine::start() else { return };
+    let text = lines("shop-small.jsonl.zst");
+    let end = memchr::memchr_iter(b'\n', &text).nth(9_999).unwrap() + 1;
+    let text = text[..end].to_vec();
+    let (mut service, mut received) = (start(&engine), 0);
+    // Several files a piece, and room for all of it.
+    let room = ["--log-opt", "max-size=1m", "--log-opt", "max-file=50", "--log-driver"];
+    for driver in ["json-file", "local"] {
+        engine.printer("falco", &[&room[..], &[driver]].concat());
+        for _ in 0..2 {
+            print(&mut engine, &mut service, &text, &mut received);
+        }
+        // Fewer lines than are asked for from the end, and lines that come while nobody reads.
+        let end = memchr::memchr_iter(b'\n', &text).nth(20).unwrap() + 1;
+        print(&mut engine, &mut service, &text[..end], &mut received);
+        service.kill();
+        engine.print(&text);
+        received += count(&text);
+        service = start(&engine);
+        service.wait_received(received);
+        engine.run(&["stop", "falco"]);
+        wait_state(&mut service, "waiting", "does not run");
+        engine.run(&["rm", "falco"]);
+        wait_state(&mut service, "waiting", "there is no container");
+    }
+    assert!(metric(&service, "hanabi_ingest_docker_positions_lost_total") < 1.0);
+
+    engine.printer("falco", &["--log-opt", "max-size=100k", "--log-opt", "max-file=2"]);
+    print(
+        &mut engine,
+        &mut service,
+        text.split_inclusive(|b| *b == b'\n').next().unwrap(),
+        &mut received,
+    );
+    service.kill();
+    engine.print(&text);
+    service = start(&engine);
+    service.wait("word of what is lost", |service| {
+        (metric(service, "hanabi_ingest_docker_positions_lost_total") > 0.0).then_some(())
+    });
+    let read = service.totals().received;
+    assert!(read > received && read < received + count(&text), "{read}, {received}");
 }
 
 /// An event that Docker logs in several parts: with a command line of so many bytes more.
