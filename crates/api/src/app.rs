@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hanabi_event::EventTime;
 use hanabi_ingest::Intake;
 use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, Store};
-use hanabi_telemetry::Exporter;
+use hanabi_telemetry::{Exporter, Format};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
-use crate::counters::ApiCounters;
+use crate::counters::{ApiCounters, show_live, show_stream};
 use crate::engine::EngineHandle;
 use crate::error::ApiError;
 use crate::live::Live;
@@ -137,12 +138,26 @@ impl App {
         &self.state.counters
     }
 
+    /// The page of metrics at a time, with all that is counted anywhere. Linear in the series.
+    pub fn exposition(&self, format: Format, now: EventTime) -> String {
+        self.state.exposition(format, now)
+    }
+
     pub(crate) fn hub(&self) -> &StreamHub {
         &self.state.parts.hub
     }
 }
 
 impl AppState {
+    pub(crate) fn exposition(&self, format: Format, now: EventTime) -> String {
+        let parts = &self.parts;
+        let metrics = parts.exporter.metrics();
+        self.counters.show(metrics);
+        show_stream(parts.hub.counters(), metrics);
+        show_live(&parts.live, metrics);
+        parts.exporter.render(format, now)
+    }
+
     /// Runs work that blocks (the store, large trees) off the async threads.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,

@@ -138,7 +138,7 @@ fn assemble(
         log: Arc::clone(&log),
         journal: journal.clone(),
         live: Arc::clone(&live),
-        metrics,
+        metrics: metrics.clone(),
     })?;
     let (sources, threads) =
         Sources::start(config.sources(), config.docker_host(), &intake, &start.positions)?;
@@ -162,8 +162,6 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
-    let every = config.series().scrape_every.as_duration();
-    let scraper = Scraper::start(Arc::clone(&series), exporter.clone(), every)?;
     let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
     let app = App::new(AppParts {
         live,
@@ -171,7 +169,7 @@ fn assemble(
         engine: handle,
         store,
         log,
-        series,
+        series: Arc::clone(&series),
         intake: queue,
         exporter,
         config: shown(config),
@@ -179,6 +177,8 @@ fn assemble(
         allowed_hosts: Vec::new(),
         limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
     });
+    let every = config.series().scrape_every.as_duration();
+    let scraper = Scraper::start(series, app.clone(), metrics, every)?;
     Ok(Assembled { app, intake, sources, threads, driver, scraper, failed })
 }
 

@@ -10,7 +10,6 @@ use hanabi_telemetry::Format;
 use serde_json::{Value, json};
 
 use crate::app::AppState;
-use crate::counters::{show_live, show_stream};
 use crate::error::ApiError;
 use crate::live::REJECTED_KEPT;
 use crate::openapi;
@@ -37,15 +36,8 @@ pub(crate) async fn metrics(
 ) -> Result<Response, ApiError> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::from_accept(accept);
-    state.counters.show(state.parts.exporter.metrics());
-    let text = state
-        .blocking(move |parts| {
-            let metrics = parts.exporter.metrics();
-            show_stream(parts.hub.counters(), metrics);
-            show_live(&parts.live, metrics);
-            Ok(parts.exporter.render(format, times::now()))
-        })
-        .await?;
+    let page = state.clone();
+    let text = state.blocking(move |_| Ok(page.exposition(format, times::now()))).await?;
     Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
 }
 

@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use hanabi_api::App;
 use hanabi_series::{Labels, SeriesStore, exposition};
-use hanabi_telemetry::{Exporter, Format};
+use hanabi_telemetry::{Format, Metrics};
 
 use super::now;
 
@@ -28,13 +29,14 @@ impl Scraper {
     /// Scrapes at whole multiples of `every`.
     pub(crate) fn start(
         store: Arc<SeriesStore>,
-        exporter: Exporter,
+        app: App,
+        metrics: Metrics,
         every: Duration,
     ) -> anyhow::Result<Self> {
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()
             .name("hanabi-series".to_owned())
-            .spawn(move || run(&store, &exporter, every, &stopped))
+            .spawn(move || Keeping { store, app, metrics }.run(every, &stopped))
             .context("failed to start the thread that scrapes")?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
@@ -51,51 +53,59 @@ impl Drop for Scraper {
     }
 }
 
-fn run(store: &SeriesStore, exporter: &Exporter, every: Duration, stopped: &Receiver<()>) {
-    let (mut committed, mut cleaned) = (Instant::now(), Instant::now());
-    let every = every.as_nanos().max(1) as u64;
-    loop {
-        let wait = Duration::from_nanos(every - now() % every);
-        let ends = !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
-        if !ends {
-            scrape(store, exporter, now() / every * every);
-        }
-        if ends || committed.elapsed() >= COMMIT_EVERY {
-            committed = Instant::now();
-            told(exporter, store.commit().map(|()| 0));
-        }
-        if ends {
-            return;
-        }
-        if cleaned.elapsed() >= CLEAN_EVERY {
-            cleaned = Instant::now();
-            told(exporter, store.retain());
+/// What the thread works with.
+struct Keeping {
+    store: Arc<SeriesStore>,
+    app: App,
+    metrics: Metrics,
+}
+
+impl Keeping {
+    fn run(&self, every: Duration, stopped: &Receiver<()>) {
+        let (mut committed, mut cleaned) = (Instant::now(), Instant::now());
+        let every = every.as_nanos().max(1) as u64;
+        loop {
+            let wait = Duration::from_nanos(every - now() % every);
+            let ends = !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
+            if !ends {
+                self.scrape(now() / every * every);
+            }
+            if ends || committed.elapsed() >= COMMIT_EVERY {
+                committed = Instant::now();
+                self.told(self.store.commit().map(|()| 0));
+            }
+            if ends {
+                return;
+            }
+            if cleaned.elapsed() >= CLEAN_EVERY {
+                cleaned = Instant::now();
+                self.told(self.store.retain());
+            }
         }
     }
-}
 
-fn scrape(store: &SeriesStore, exporter: &Exporter, time: u64) {
-    let text = exporter.render(Format::Text, time);
-    let parsed = match exposition::parse(&text) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            exporter.metrics().series_errors.increment();
-            tracing::error!("the service's own metrics cannot be read: {error}");
-            return;
+    fn scrape(&self, time: u64) {
+        let text = self.app.exposition(Format::Text, time);
+        let parsed = match exposition::parse(&text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.metrics.series_errors.increment();
+                tracing::error!("the service's own metrics cannot be read: {error}");
+                return;
+            }
+        };
+        let values: Vec<(Labels, f64)> =
+            parsed.into_iter().map(|(labels, value, _)| (labels, value)).collect();
+        let appended = self.store.append_scrape((time / 1_000_000) as i64, &values);
+        self.metrics.series_stored.set_count(self.store.series() as u64);
+        self.metrics.series_samples.add(appended.taken);
+        self.metrics.series_refused.add(appended.too_many_series + appended.out_of_order);
+    }
+
+    fn told(&self, done: Result<u64, hanabi_series::SeriesError>) {
+        if let Err(error) = done {
+            self.metrics.series_errors.increment();
+            tracing::error!(error = &error as &dyn std::error::Error, "series were not stored");
         }
-    };
-    let values: Vec<(Labels, f64)> =
-        parsed.into_iter().map(|(labels, value, _)| (labels, value)).collect();
-    let appended = store.append_scrape((time / 1_000_000) as i64, &values);
-    let metrics = exporter.metrics();
-    metrics.series_stored.set_count(store.series() as u64);
-    metrics.series_samples.add(appended.taken);
-    metrics.series_refused.add(appended.too_many_series + appended.out_of_order);
-}
-
-fn told(exporter: &Exporter, done: Result<u64, hanabi_series::SeriesError>) {
-    if let Err(error) = done {
-        exporter.metrics().series_errors.increment();
-        tracing::error!(error = &error as &dyn std::error::Error, "series were not stored");
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+
+use crate::metrics::installed;
 
 /// Starting an engine takes two seconds, and much longer on a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -24,9 +26,9 @@ impl Engine {
     /// None where no engine can run, which is said.
     pub(crate) fn start() -> Option<Self> {
         let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-        let installed = ["dockerd", "docker", "busybox"].iter().all(|name| has(name));
-        if !root || !installed {
-            eprintln!("skipped: a Docker engine needs root, docker.io and busybox-static");
+        let needed = ["dockerd", "docker", "busybox"];
+        if !root || !needed.iter().all(|name| installed(name).is_some()) {
+            eprintln!("SKIPPED: a Docker engine needs root, docker.io and busybox-static");
             return None;
         }
         let dir = tempfile::Builder::new().prefix("hanabi-engine-").tempdir().unwrap();
@@ -93,7 +95,7 @@ impl Engine {
     fn import(&self) {
         let root = self.path().join("root");
         std::fs::create_dir_all(root.join("bin")).unwrap();
-        std::fs::copy(find("busybox").unwrap(), root.join("bin/busybox")).unwrap();
+        std::fs::copy(installed("busybox").unwrap(), root.join("bin/busybox")).unwrap();
         for name in ["sh", "cat", "rm", "sleep"] {
             std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
         }
@@ -143,13 +145,4 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn has(name: &str) -> bool {
-    find(name).is_some()
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
