@@ -38,6 +38,7 @@ docs:
 	@scripts/need.sh build
 	cargo run --quiet --locked --bin hanabi -- config reference configuration > docs/configuration.md
 	cargo run --quiet --locked --bin hanabi -- config reference metrics > docs/metrics.md
+	cargo run --quiet --locked --bin hanabi -- config reference templates > docs/promql-templates.md
 
 bench:
 	@scripts/bench.sh

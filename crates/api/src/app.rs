@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use hanabi_event::EventTime;
 use hanabi_ingest::Intake;
-use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, Store};
 use hanabi_telemetry::{Exporter, Format};
 use serde_json::Value;
@@ -18,6 +17,7 @@ use crate::counters::{ApiCounters, show_live, show_stream};
 use crate::engine::EngineHandle;
 use crate::error::ApiError;
 use crate::live::Live;
+use crate::room::Room;
 use crate::stream::StreamHub;
 use crate::{middleware, routes};
 
@@ -76,8 +76,8 @@ pub struct AppParts {
     pub store: Arc<Store>,
     /// The event log.
     pub log: Arc<EventLog>,
-    /// The service's own metrics over time.
-    pub series: Arc<SeriesStore>,
+    /// Where `PromQL` is answered.
+    pub room: Room,
     /// Where `POST /ingest/falco` puts its lines.
     pub intake: Intake,
     /// What `/metrics` writes out, and where requests are counted.
@@ -104,7 +104,8 @@ pub(crate) struct AppState {
     pub(crate) counters: ApiCounters,
     pub(crate) requests: Semaphore,
     pub(crate) ingest_requests: Semaphore,
-    pub(crate) overview: Cache,
+    pub(crate) views: Cache,
+    pub(crate) promql: Cache,
     store_reads: Arc<Semaphore>,
 }
 
@@ -116,7 +117,8 @@ impl App {
             requests: Semaphore::new(parts.limits.requests),
             ingest_requests: Semaphore::new(parts.limits.ingest_requests),
             store_reads: Arc::new(Semaphore::new(parts.limits.store_reads)),
-            overview: Cache::default(),
+            views: Cache::of_views(parts.exporter.metrics().clone()),
+            promql: Cache::of_promql(parts.exporter.metrics().clone()),
             parts,
         });
         let router = middleware::wrap(routes::router(), &state).with_state(state.clone());

@@ -21,6 +21,7 @@ mod overlay;
 mod overview;
 mod params;
 mod resolve;
+mod room;
 mod routes;
 mod serve;
 mod stream;
@@ -46,6 +47,8 @@ pub use overlay::OVERLAY_MAX;
 pub use overview::{
     NameCount, OTHER, OVERVIEW_NAMES_MAX, OVERVIEW_TOP, OverviewStats, Point, Window, WindowStats,
 };
+pub use room::Room;
+pub use routes::QUERY_TIME;
 pub use serve::serve;
 pub use stream::{
     EventBatch, StreamContainer, StreamCounters, StreamError, StreamFilter, StreamHub,

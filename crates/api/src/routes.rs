@@ -14,6 +14,8 @@ mod stream;
 mod tree;
 mod triage;
 
+pub use prometheus::QUERY_TIME;
+
 use std::sync::Arc;
 
 use axum::Router;

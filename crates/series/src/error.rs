@@ -12,6 +12,9 @@ pub enum QueryError {
     /// It took too long.
     #[error("query timed out: narrow the time range or the selection")]
     Timeout,
+    /// Whoever should answer does not.
+    #[error("{0}")]
+    Unavailable(String),
     /// Somebody has given it up.
     #[error("query was canceled")]
     Canceled,
@@ -24,6 +27,7 @@ impl QueryError {
             Self::BadData(_) => "bad_data",
             Self::Execution(_) => "execution",
             Self::Timeout => "timeout",
+            Self::Unavailable(_) => "unavailable",
             Self::Canceled => "canceled",
         }
     }

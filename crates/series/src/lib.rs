@@ -15,6 +15,8 @@ pub mod remote;
 mod sample;
 mod storage;
 mod store;
+mod templates;
+mod upstream;
 mod value;
 
 pub use answers::{metric, selector};
@@ -24,4 +26,6 @@ pub use labels::{Labels, NAME};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
 pub use store::{Appended, SeriesError, SeriesStore, StoreOptions};
+pub use templates::{TEMPLATES, Template};
+pub use upstream::{Reply, Upstream, UpstreamError};
 pub use value::{Answer, number};

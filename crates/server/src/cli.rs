@@ -294,6 +294,8 @@ pub(crate) enum Reference {
     Configuration,
     /// Every metric.
     Metrics,
+    /// The queries to begin with.
+    Templates,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -10,12 +10,13 @@ use std::{
 
 use anyhow::Context as _;
 use hanabi_api::{
-    ApiLimits, App, AppParts, EngineRequest, EngineRequests, Live, StreamHub, engine_channel,
+    ApiLimits, App, AppParts, EngineRequest, EngineRequests, Live, QUERY_TIME, Room, StreamHub,
+    engine_channel,
 };
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
-use hanabi_series::{SeriesStore, StoreOptions as SeriesOptions};
+use hanabi_series::{SeriesStore, StoreOptions as SeriesOptions, Upstream};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -35,6 +36,7 @@ use crate::{
         keeper::{Keeper, Stores},
         now,
         observer::Watcher,
+        remote_write::RemoteWriter,
         rows::Rows,
         series::Scraper,
         sources::{Sources, Threads},
@@ -48,6 +50,8 @@ const API_THREADS: usize = 2;
 /// How long the sources' threads may take to end; what they have not handed over is read again at
 /// the next start.
 const SOURCES_PATIENCE: Duration = Duration::from_secs(2);
+/// A remote write takes at most this long, as in Prometheus (`remote_timeout`).
+const REMOTE_WRITE_TIME: Duration = Duration::from_secs(30);
 /// Requests that were forwarded to the engine and wait for its next step.
 const REQUESTS_MAX: usize = 64;
 
@@ -67,7 +71,8 @@ struct Assembled {
     sources: Sources,
     threads: Threads,
     driver: Driving,
-    scraper: Scraper,
+    /// The threads of the series.
+    scraper: (Scraper, Option<RemoteWriter>),
     failed: oneshot::Receiver<()>,
 }
 
@@ -169,7 +174,7 @@ fn assemble(
         engine: handle,
         store,
         log,
-        series: Arc::clone(&series),
+        room: room(config, &series)?,
         intake: queue,
         exporter,
         config: shown(config),
@@ -178,8 +183,31 @@ fn assemble(
         limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
     });
     let every = config.series().scrape_every.as_duration();
+    let writer = writer(config, &series, &metrics)?;
     let scraper = Scraper::start(series, app.clone(), metrics, every)?;
+    let scraper = (scraper, writer);
     Ok(Assembled { app, intake, sources, threads, driver, scraper, failed })
+}
+
+/// Where `PromQL` is answered.
+fn room(config: &Config, series: &Arc<SeriesStore>) -> anyhow::Result<Room> {
+    Ok(match &config.series().prometheus {
+        Some(door) => Room::Prometheus(Upstream::new(&door.url, door.token()?, QUERY_TIME)),
+        None => Room::Embedded(Arc::clone(series)),
+    })
+}
+
+/// Sends series on where that is wanted.
+fn writer(
+    config: &Config,
+    series: &Arc<SeriesStore>,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<RemoteWriter>> {
+    let Some(door) = &config.series().remote_write else { return Ok(None) };
+    let server = Upstream::new(&door.url, door.token()?, REMOTE_WRITE_TIME);
+    let every = config.series().scrape_every.as_duration();
+    let dir = &config.server().data_dir;
+    RemoteWriter::start(Arc::clone(series), server, metrics.clone(), every, dir).map(Some)
 }
 
 /// The last batch of the journal that the checkpoint covers.

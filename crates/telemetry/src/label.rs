@@ -142,6 +142,14 @@ labels! {
         Dropped = "dropped",
     }
 
+    /// What a look for a kept answer has found.
+    CacheResult = "result" {
+        /// An answer.
+        Hit = "hit",
+        /// None, so that it was made.
+        Miss = "miss",
+    }
+
     /// The class of an HTTP answer.
     HttpStatus = "status" {
         /// 1xx.

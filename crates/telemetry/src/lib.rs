@@ -28,7 +28,8 @@ pub use exporter::{Exporter, ExporterOptions};
 pub use exposition::Format;
 pub use family::OTHER;
 pub use label::{
-    AlertSource, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase, SourceKind,
+    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
+    SourceKind,
 };
 pub use labels::Labels;
 pub use process::observe_process;

@@ -7,7 +7,8 @@ use hanabi_event::{Category, IgnoreReason, Priority, RejectReason};
 
 use crate::cell::{By, Counter, Gauge, Histogram};
 use crate::label::{
-    AlertSource, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase, SourceKind,
+    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
+    SourceKind,
 };
 
 /// What kind of metric it is.
@@ -257,6 +258,10 @@ metrics! {
     series_stored: Gauge = "hanabi_series_stored", Gauge, Count, "Time series that the service keeps of its own metrics";
     series_samples: Counter = "hanabi_series_stored_samples_total", Counter, Count, "Samples taken into the time series";
     series_refused: Counter = "hanabi_series_stored_refused_total", Counter, Count, "Samples refused because there were too many series, or because they came out of order";
+    remote_write_samples: Counter = "hanabi_remote_write_samples_total", Counter, Count, "Samples that the server of series.remote_write_url has taken";
+    remote_write_refused: Counter = "hanabi_remote_write_refused_samples_total", Counter, Count, "Samples that it has refused for good";
+    remote_write_retries: Counter = "hanabi_remote_write_retries_total", Counter, Count, "Times that it could not be sent to and was tried again";
+    remote_write_behind: Gauge = "hanabi_remote_write_behind_seconds", Gauge, Seconds, "From the newest sample sent to now";
     series_errors: Counter = "hanabi_series_stored_errors_total", Counter, Count, "Times that the time series could not be scraped or stored";
     store_commit: Histogram = "hanabi_store_commit_duration_seconds", Histogram, Seconds, "Time to commit to the store";
     store_errors: Counter = "hanabi_store_errors_total", Counter, Count, "Operations of the store that failed";
@@ -265,6 +270,7 @@ metrics! {
     event_log_dropped: Counter = "hanabi_event_log_dropped_total", Counter, Count, "Events left out of the event log because its budget was used up";
 
     http_requests: By<HttpStatus, Counter> = "hanabi_http_requests_total", Counter, Count, "Requests answered, by class of status";
+    api_cache: By<CacheResult, Counter> = "hanabi_api_cache_lookups_total", Counter, Count, "Questions for overviews, trees and PromQL, by whether an answer was kept";
     http_duration: Histogram = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, streams left out";
     http_unauthorized: Counter = "hanabi_http_unauthorized_total", Counter, Count, "Requests refused for missing or insufficient rights";
     http_hosts_refused: Counter = "hanabi_http_hosts_refused_total", Counter, Count, "Requests refused because of their Host or Origin";

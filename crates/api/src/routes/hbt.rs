@@ -43,12 +43,22 @@ pub(crate) async fn tree(
     };
     let at = params.at()?;
     params.finish()?;
-    let (time, root) = whole_tree(&state, &identity, at).await?;
+    let key = format!("tree {identity} {at:?} {view:?}");
+    Ok(state.views.answer(key, shown(&state, &identity, at, view)).await)
+}
+
+async fn shown(
+    state: &Arc<AppState>,
+    identity: &str,
+    at: Option<EventTime>,
+    view: View,
+) -> Result<Response, ApiError> {
+    let (time, root) = whole_tree(state, identity, at).await?;
     let cut = state.blocking(move |_| tree::cut(root, &view)).await?;
     let mut response = Json(cut).into_response();
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("x-hanabi-snapshot-time"), header(&times::text(time)));
-    headers.insert(HeaderName::from_static("x-hanabi-identity"), header(&identity));
+    headers.insert(HeaderName::from_static("x-hanabi-identity"), header(identity));
     Ok(response)
 }
 

@@ -30,15 +30,11 @@ pub(crate) async fn overview(
         Some(text) => Window::parse(&text)
             .ok_or_else(|| ApiError::parameter("window", &text, "it is one of 5m, 15m, 1h, 24h"))?,
     };
-    if let Some(kept) = state.overview.get(window) {
-        return Ok(Json(&*kept).into_response());
-    }
-    let _making = state.overview.make(window).await;
-    if let Some(kept) = state.overview.get(window) {
-        return Ok(Json(&*kept).into_response());
-    }
-    let answer = state.blocking(move |parts| compute(parts, window)).await?;
-    Ok(Json(&*state.overview.put(window, answer)).into_response())
+    let make = async {
+        let answer = state.blocking(move |parts| compute(parts, window)).await?;
+        Ok(Json(answer).into_response())
+    };
+    Ok(state.views.answer(format!("overview {window:?}"), make).await)
 }
 
 fn compute(parts: &AppParts, window: Window) -> Result<Value, ApiError> {

@@ -11,15 +11,18 @@ use axum::Json;
 use axum::extract::{Form, FromRequest, Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hanabi_series::{Answer, Engine, Matcher, Options, QueryError, SeriesStore, metric, selector};
+use hanabi_series::{
+    Answer, Engine, Matcher, Options, QueryError, SeriesStore, Upstream, metric, selector,
+};
 use serde_json::{Value, json};
 
 use crate::app::{AppParts, AppState};
-use crate::error::ApiError;
+use crate::cache::PROMQL_FRESH;
+use crate::room::{Room, forwarded};
 use crate::times;
 
 /// A query takes at most this long; less where it asks for less.
-const QUERY_TIME: Duration = Duration::from_secs(9);
+pub const QUERY_TIME: Duration = Duration::from_secs(9);
 /// The longest query: longer than any that people write.
 const QUERY_BYTES: usize = 16 << 10;
 
@@ -123,30 +126,33 @@ fn length(text: &str) -> Option<i64> {
 }
 
 /// `/api/v1/query`.
-pub(crate) async fn query(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, move |series| {
-        let time = given.time("time")?.unwrap_or_else(now);
-        let engine_time = limit(&given)?;
-        evaluate(series, engine_time, |engine| engine.instant(&given.query()?, time))
+pub(crate) async fn query(State(state): State<Arc<AppState>>, mut given: Given) -> Response {
+    if given.text("time").is_none_or(str::is_empty) {
+        // All who ask for the present within a moment ask the same.
+        given.0.push(("time".to_owned(), format!("{}", present() / 1_000)));
+    }
+    answer(&state, "query".to_owned(), given, |series, given| {
+        let time = given.needed("time")?;
+        evaluate(series, limit(given)?, |engine| engine.instant(&given.query()?, time))
     })
     .await
 }
 
 /// `/api/v1/query_range`.
 pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, move |series| {
+    answer(&state, "query_range".to_owned(), given, |series, given| {
         let (from, to) = (given.needed("start")?, given.needed("end")?);
         let missing =
             || QueryError::BadData("invalid parameter \"step\": it is missing".to_owned());
         let step = given.length("step")?.ok_or_else(missing)?;
-        evaluate(series, limit(&given)?, |engine| engine.range(&given.query()?, from, to, step))
+        evaluate(series, limit(given)?, |engine| engine.range(&given.query()?, from, to, step))
     })
     .await
 }
 
 /// `/api/v1/series`: the labels of the series that `match[]` selects, whenever they were.
 pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, move |series| {
+    answer(&state, "series".to_owned(), given, |series, given| {
         let selectors = given.selectors()?;
         if selectors.is_empty() {
             let why = "no match[] parameter provided".to_owned();
@@ -160,8 +166,8 @@ pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> 
 
 /// `/api/v1/labels`.
 pub(crate) async fn labels(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, move |series| {
-        let names: BTreeSet<String> = selected(series, &given)?
+    answer(&state, "labels".to_owned(), given, |series, given| {
+        let names: BTreeSet<String> = selected(series, given)?
             .iter()
             .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
             .collect();
@@ -176,11 +182,16 @@ pub(crate) async fn label_values(
     Path(name): Path<String>,
     given: Given,
 ) -> Response {
-    answer(&state, move |series| {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(letters) || name.starts_with(|c: char| c.is_numeric()) {
+        return failure(&QueryError::BadData(format!("invalid label name: {name:?}")));
+    }
+    let path = format!("label/{name}/values");
+    answer(&state, path, given, move |series, given| {
         if given.selectors()?.is_empty() {
             return Ok(json!(series.label_values(&name)));
         }
-        let values: BTreeSet<String> = selected(series, &given)?
+        let values: BTreeSet<String> = selected(series, given)?
             .iter()
             .map(|labels| labels.get(&name).to_owned())
             .filter(|value| !value.is_empty())
@@ -190,15 +201,17 @@ pub(crate) async fn label_values(
     .await
 }
 
-/// `/api/v1/metadata`: types, helps and units of the service's own metrics.
-pub(crate) async fn metadata() -> Response {
-    let one = |definition: &hanabi_telemetry::Definition| {
-        let about = json!([{ "type": definition.kind.as_str(), "help": definition.help,
-            "unit": definition.unit.as_str() }]);
-        (definition.name.to_owned(), about)
-    };
-    let all: serde_json::Map<String, Value> = hanabi_telemetry::definitions().map(one).collect();
-    success(&Value::Object(all))
+/// `/api/v1/metadata`: types, helps and units; of our own series those of the table of metrics.
+pub(crate) async fn metadata(State(state): State<Arc<AppState>>, given: Given) -> Response {
+    answer(&state, "metadata".to_owned(), given, |_, _| {
+        let one = |definition: &hanabi_telemetry::Definition| {
+            let about = json!([{ "type": definition.kind.as_str(), "help": definition.help,
+                "unit": definition.unit.as_str() }]);
+            (definition.name.to_owned(), about)
+        };
+        Ok(Value::Object(hanabi_telemetry::definitions().map(one).collect()))
+    })
+    .await
 }
 
 /// `/api/v1/status/buildinfo`.
@@ -231,15 +244,40 @@ fn evaluate(
     ask(&engine).map(|answer| answer.to_json())
 }
 
+/// The answer of whichever room is there, at most [`PROMQL_FRESH`] old.
 async fn answer(
     state: &Arc<AppState>,
-    work: impl FnOnce(&SeriesStore) -> Result<Value, QueryError> + Send + 'static,
+    path: String,
+    given: Given,
+    work: impl FnOnce(&SeriesStore, &Given) -> Result<Value, QueryError> + Send + 'static,
 ) -> Response {
-    let done = state.blocking(move |parts: &AppParts| Ok(work(&parts.series))).await;
-    match done {
-        Ok(Ok(data)) => success(&data),
-        Ok(Err(error)) => failure(&error),
-        Err(error) => ApiError::into_response(error),
+    if let Err(error) = given.query() {
+        return failure(&error);
+    }
+    let key = format!("{path} {:?}", given.0);
+    let make = state.blocking(move |parts: &AppParts| {
+        Ok(match &parts.room {
+            Room::Embedded(series) => match work(series, &given) {
+                Ok(data) => success(&data),
+                Err(error) => failure(&error),
+            },
+            Room::Prometheus(server) => forward(server, &path, &given.0),
+        })
+    });
+    state.promql.answer(key, make).await
+}
+
+fn forward(server: &Upstream, path: &str, parameters: &[(String, String)]) -> Response {
+    let line = path.starts_with("label/") || path == "metadata";
+    let path = format!("/api/v1/{path}");
+    let asked =
+        if line { server.ask(&path, parameters) } else { server.ask_by_form(&path, parameters) };
+    match asked {
+        Ok(reply) => forwarded(reply),
+        Err(error) => {
+            let why = format!("{error}; it is series.prometheus_url of the configuration");
+            failure(&QueryError::Unavailable(why))
+        }
     }
 }
 
@@ -251,14 +289,18 @@ fn failure(error: &QueryError) -> Response {
     let status = match error {
         QueryError::BadData(_) => StatusCode::BAD_REQUEST,
         QueryError::Execution(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        QueryError::Timeout | QueryError::Canceled => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::Timeout | QueryError::Canceled | QueryError::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     let body = json!({ "status": "error", "errorType": error.kind(), "error": error.to_string() });
     (status, Json(body)).into_response()
 }
 
-fn now() -> i64 {
-    (times::now() / 1_000_000) as i64
+/// The present in ms, a multiple of how long answers are kept.
+fn present() -> i64 {
+    let step = PROMQL_FRESH.as_nanos() as u64;
+    (times::now() / step * step / 1_000_000) as i64
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl World {
             engine,
             store: store.clone(),
             log: log.clone(),
-            series: series(dir.path()),
+            room: hanabi_api::Room::Embedded(series(dir.path())),
             intake,
             exporter,
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),

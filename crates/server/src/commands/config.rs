@@ -3,6 +3,7 @@
 use std::io;
 
 use anyhow::Result;
+use hanabi_series::{TEMPLATES, Template};
 
 use crate::{
     cli::{ConfigArgs, ConfigCommand, Reference},
@@ -17,6 +18,17 @@ Written from the table of metrics in `crates/telemetry/src/table.rs` by `make do
 `GET /metrics` exposes them in Prometheus' text format, or in OpenMetrics where the scraper asks for it. See [promql-templates.md](promql-templates.md) for queries.
 ";
 
+const TEMPLATES_HEAD: &str = "\
+# PromQL templates
+
+Written from `crates/series/src/templates.rs` by `make docs`; change that file, not this one.
+
+Queries over what `GET /metrics` exposes, on the service's own series or on a Prometheus that scrapes it; see [promql.md](promql.md). `$id` is a container's name. Absent values are `unknown`, and `none` for Kubernetes; values past a label's budget are `_other_`.
+
+| name | question | query |
+| --- | --- | --- |
+";
+
 /// Runs the command; data goes to standard output.
 pub(crate) fn config(command: ConfigCommand) -> Result<()> {
     match command {
@@ -25,11 +37,21 @@ pub(crate) fn config(command: ConfigCommand) -> Result<()> {
         ConfigCommand::Default => print(DEFAULT_TOML),
         ConfigCommand::Reference { of: Reference::Configuration } => print(&reference()),
         ConfigCommand::Reference { of: Reference::Metrics } => print(&metrics_reference()),
+        ConfigCommand::Reference { of: Reference::Templates } => print(&templates()),
     }
 }
 
 fn metrics_reference() -> String {
     format!("{METRICS_HEAD}\n{}", hanabi_telemetry::reference())
+}
+
+fn templates() -> String {
+    let mut text = TEMPLATES_HEAD.to_owned();
+    for Template { name, question, query } in TEMPLATES {
+        text.extend(["| `", name, "` | ", question, " | `", query, "` |\n"]);
+    }
+    text.push_str("\nUse windows of `5m` or `15m`: shorter ones hold too few scrapes.\n");
+    text
 }
 
 fn load(args: &ConfigArgs) -> Result<Config> {
@@ -80,12 +102,14 @@ fn print(text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::metrics_reference;
+    use super::{metrics_reference, templates};
 
     #[test]
-    fn the_checked_in_metrics_are_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
-        let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(written == metrics_reference(), "docs/metrics.md is stale; run `make docs`");
+    fn the_checked_in_references_are_current() {
+        for (name, made) in [("metrics", metrics_reference()), ("promql-templates", templates())] {
+            let path = format!("{}/../../docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(written == made, "docs/{name}.md is stale; run `make docs`");
+        }
     }
 }

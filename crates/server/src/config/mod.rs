@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use hanabi_event::Priority;
 
 mod layers;
@@ -227,6 +228,35 @@ pub(crate) struct Series {
     pub(crate) retention: Period,
     /// Bound of what is kept, in bytes.
     pub(crate) max_bytes: ByteSize,
+    /// The server that is asked in place of our own series.
+    pub(crate) prometheus: Option<Door>,
+    /// Where what is scraped is sent.
+    pub(crate) remote_write: Option<Door>,
+}
+
+/// A server of somebody else's.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    /// Its URL, without credentials.
+    pub(crate) url: String,
+    /// The file of a Bearer token.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl Door {
+    /// The token, without the white space around it; none without a file.
+    pub(crate) fn token(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read the token in {}", path.display()))?;
+        let token = text.trim();
+        anyhow::ensure!(
+            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()),
+            "{} holds no token: one line of printable characters is expected",
+            path.display()
+        );
+        Ok(Some(token.to_owned()))
+    }
 }
 
 /// `[log]`.

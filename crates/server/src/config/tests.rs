@@ -230,3 +230,25 @@ fn dockers_own_variable_counts_where_nothing_else_is_said() {
         assert_eq!(told("", &[("DOCKER_HOST", none)]), "unix:///var/run/docker.sock");
     }
 }
+
+#[test]
+fn servers_are_named_by_plain_urls() {
+    for (url, why) in [
+        ("prometheus:9090", "must be empty, or http://HOST:PORT/PATH"),
+        ("ftp://prometheus", "must be empty, or http://"),
+        ("http://prometheus/?a=b", "must be empty, or http://"),
+        ("http://user:secret@prometheus:9090", "see series.prometheus_token_file"),
+    ] {
+        let said = load("", &[], &[("series.prometheus_url", url)]).unwrap_err();
+        assert!(said.contains(why), "{url}: {said}");
+    }
+    let set = [
+        ("series.prometheus_url", "https://prometheus:9090/base"),
+        ("series.prometheus_token_file", "/no/such/file"),
+    ];
+    let config = load("", &[], &set).unwrap();
+    let door = config.series().prometheus.clone().unwrap();
+    assert_eq!(door.url, "https://prometheus:9090/base");
+    assert!(format!("{:#}", door.token().unwrap_err()).contains("/no/such/file"));
+    assert!(config.series().remote_write.is_none());
+}

@@ -12,7 +12,7 @@ use hanabi_event::Priority;
 use toml::Value;
 
 use super::{
-    Alerts, ByteSize, Config, DangerList, Detect, Identity, IncludeHost, Ingest, Learn, Log,
+    Alerts, ByteSize, Config, DangerList, Detect, Door, Identity, IncludeHost, Ingest, Learn, Log,
     LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Series, Server, SourceSpec,
     Store,
     layers::Layers,
@@ -237,7 +237,32 @@ fn series(check: &mut Checker) -> Series {
         scrape_every: check.period("series.scrape_every", SECOND..=HOUR),
         retention: check.period("series.retention", HOUR..=YEAR),
         max_bytes: check.size("series.max_bytes", ByteSize::mib(1)..=tebibyte),
+        prometheus: door(check, "series.prometheus_url", "series.prometheus_token_file"),
+        remote_write: door(check, "series.remote_write_url", "series.remote_write_token_file"),
     }
+}
+
+/// A server by its URL; none where there is none.
+fn door(check: &mut Checker, url: &'static str, token: &'static str) -> Option<Door> {
+    let (text, file) = (check.text(url), check.text(token));
+    if text.is_empty() {
+        return None;
+    }
+    let plain = url::Url::parse(text).is_ok_and(|parsed| {
+        matches!(parsed.scheme(), "http" | "https")
+            && parsed.has_host()
+            && parsed.query().is_none()
+            && parsed.fragment().is_none()
+    });
+    if !plain {
+        check.problem(url, "must be empty, or http://HOST:PORT/PATH or https://HOST:PORT/PATH");
+    }
+    if text.split('/').nth(2).is_some_and(|authority| authority.contains('@')) {
+        let remedy = format!("must not hold a password; put a token into a file, see {token}");
+        check.problem(url, &remedy);
+    }
+    let token_file = (!file.is_empty()).then(|| file.into());
+    Some(Door { url: text.to_owned(), token_file })
 }
 
 fn log(check: &mut Checker) -> Log {

@@ -12,6 +12,7 @@ mod outline;
 mod page;
 mod recordings;
 mod restart;
+mod rooms;
 mod rotation;
 mod same;
 mod service;

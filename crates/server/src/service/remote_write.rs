@@ -1,0 +1,232 @@
+//! What was scraped, sent on to a Prometheus by remote write.
+//!
+//! The series on disk are the queue: what is sent next begins after what was sent last, which a file
+//! beside them keeps. So an hour without the server costs no memory and loses nothing, as long as
+//! the series are kept.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use hanabi_series::{Series, SeriesStore, Storage as _, Upstream, remote};
+use hanabi_telemetry::Metrics;
+
+use super::now;
+
+/// What is sent at a time, ms: samples of one series go in order, and those of all together.
+const SLICE: i64 = 60_000;
+/// Samples of a request, as Prometheus itself sends them.
+const REQUEST_SAMPLES: usize = 2_000;
+/// Samples of a slice: twenty thousand series every second.
+const SLICE_SAMPLES: usize = 2_000_000;
+/// The longest wait between two tries; the first is a second, and each further one twice as long.
+const RETRY_MAX: Duration = Duration::from_mins(1);
+/// Where it is kept how far was sent.
+const FILE: &str = "remote-write";
+
+/// The thread that sends; it ends when this is dropped.
+pub(crate) struct RemoteWriter {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RemoteWriter {
+    /// Sends what there is `every` so often.
+    pub(crate) fn start(
+        store: Arc<SeriesStore>,
+        server: Upstream,
+        metrics: Metrics,
+        every: Duration,
+        dir: &Path,
+    ) -> anyhow::Result<Self> {
+        let (stop, stopped) = crossbeam_channel::bounded(1);
+        let file = dir.join(FILE);
+        let sent = read(&file).unwrap_or_else(present);
+        let writer = Writing { store, server, metrics, file, sent };
+        let thread = std::thread::Builder::new()
+            .name("hanabi-remote".to_owned())
+            .spawn(move || writer.run(every, &stopped))
+            .context("failed to start the thread that sends series")?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for RemoteWriter {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that sends series has failed");
+        }
+    }
+}
+
+/// What a request has come to.
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    Taken,
+    /// The server does not want these, now or ever.
+    Refused(String),
+    /// It is to be tried again.
+    Later(String),
+}
+
+struct Writing {
+    store: Arc<SeriesStore>,
+    server: Upstream,
+    metrics: Metrics,
+    file: PathBuf,
+    /// Up to here, ms, all was sent.
+    sent: i64,
+}
+
+impl Writing {
+    fn run(mut self, every: Duration, stopped: &Receiver<()>) {
+        let mut wait = every;
+        let mut failing = false;
+        while matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout)) {
+            match self.send_on() {
+                Ok(()) => {
+                    if std::mem::replace(&mut failing, false) {
+                        tracing::info!("series are sent again");
+                    }
+                    wait = every;
+                }
+                Err(why) => {
+                    self.metrics.remote_write_retries.increment();
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!("series are not sent; they wait on disk: {why}");
+                        wait = Duration::from_secs(1);
+                    }
+                    wait = (2 * wait).min(RETRY_MAX);
+                }
+            }
+            let behind = present().saturating_sub(self.sent).max(0);
+            self.metrics.remote_write_behind.set(behind as f64 / 1_000.0);
+        }
+    }
+
+    /// Sends all there is.
+    fn send_on(&mut self) -> Result<(), String> {
+        loop {
+            let (from, end) = (self.sent + 1, present());
+            if from > end {
+                return Ok(());
+            }
+            let to = (from + SLICE).min(end);
+            let slice = self.store.select(&[], from, to, SLICE_SAMPLES);
+            let series = slice.map_err(|error| error.to_string())?;
+            for part in requests(&series) {
+                self.send(&part)?;
+            }
+            // A scrape may be under way: its samples are of this very moment.
+            let last = series.iter().filter_map(|s| s.samples.last()).map(|s| s.time).max();
+            let done = if to < end { to } else { last.unwrap_or(self.sent) };
+            if done == self.sent {
+                return Ok(());
+            }
+            self.sent = done;
+            let kept = fs::write(&self.file, format!("{}\n", self.sent));
+            kept.map_err(|error| format!("failed to write {}: {error}", self.file.display()))?;
+        }
+    }
+
+    fn send(&self, series: &[Series]) -> Result<(), String> {
+        let samples: usize = series.iter().map(|one| one.samples.len()).sum();
+        match self.request(series) {
+            Sent::Taken => self.metrics.remote_write_samples.add(samples as u64),
+            Sent::Refused(why) => {
+                self.metrics.remote_write_refused.add(samples as u64);
+                tracing::warn!("{samples} samples were refused, and are not sent again: {why}");
+            }
+            Sent::Later(why) => return Err(why),
+        }
+        Ok(())
+    }
+
+    fn request(&self, series: &[Series]) -> Sent {
+        match self.server.write(&remote::encode(series)) {
+            Err(error) => Sent::Later(error.to_string()),
+            Ok(reply) => {
+                let text: String = String::from_utf8_lossy(&reply.body).chars().take(300).collect();
+                told(reply.status, text.trim())
+            }
+        }
+    }
+}
+
+/// What a status means, as Prometheus itself takes it: what is wrong with the request stays wrong,
+/// all else may pass.
+fn told(status: u16, text: &str) -> Sent {
+    match status {
+        200..=299 => Sent::Taken,
+        // Rights and addresses are mended at the server or here, and the samples are still good.
+        401 | 403 | 404 | 408 | 429 | 500..=599 => Sent::Later(format!("status {status}: {text}")),
+        _ => Sent::Refused(format!("status {status}: {text}")),
+    }
+}
+
+/// Series in parts of so many samples.
+fn requests(series: &[Series]) -> Vec<Vec<Series>> {
+    let (mut parts, mut count) = (Vec::new(), 0);
+    for one in series {
+        if count == 0 || count + one.samples.len() > REQUEST_SAMPLES {
+            parts.push(Vec::new());
+            count = 0;
+        }
+        count += one.samples.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(one.clone());
+        }
+    }
+    parts
+}
+
+fn read(file: &Path) -> Option<i64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+fn present() -> i64 {
+    (now() / 1_000_000) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use hanabi_series::{Labels, Sample};
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        for (status, again) in
+            [(204, false), (400, false), (429, true), (503, true), (401, true), (404, true)]
+        {
+            let later = matches!(told(status, ""), Sent::Later(_));
+            assert_eq!(later, again, "{status}");
+        }
+        assert_eq!(told(200, ""), Sent::Taken);
+        assert_eq!(told(422, "no"), Sent::Refused("status 422: no".to_owned()));
+    }
+
+    #[test]
+    fn requests_hold_every_series_once() {
+        let series: Vec<Series> = (0..50)
+            .map(|n: usize| Series {
+                labels: Labels::new([("n", n.to_string())]),
+                samples: (0..n * 4).map(|t| Sample { time: t as i64, value: 0.0 }).collect(),
+            })
+            .collect();
+        let parts = requests(&series);
+        assert_eq!(parts.concat(), series);
+        for part in parts {
+            assert!(part.iter().map(|s| s.samples.len()).sum::<usize>() <= REQUEST_SAMPLES);
+        }
+    }
+}
