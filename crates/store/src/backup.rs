@@ -334,8 +334,7 @@ impl<R: Read> Hashing<R> {
     }
 
     pub(crate) fn finish(self) -> (u64, String) {
-        let digest = self.hash.finalize();
-        (self.bytes, digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        (self.bytes, crate::cursor::to_hex(&self.hash.finalize()))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Restoration {
 /// Puts a backup in place of a data directory that is absent or empty; with `force`, moves what is
 /// there aside. Nothing of the directory changes before every checksum of the backup was verified.
 pub fn restore(from: &Path, dir: &Path, force: bool) -> Result<Restoration, StoreError> {
-    let place = Place::of(dir, force)?;
+    let mut place = Place::of(dir, force)?;
     let stage = place.stage()?;
     let done = unpack(from, &stage).and_then(|manifest| {
         sync_tree(&stage)?;
@@ -106,13 +106,21 @@ impl Place {
     }
 
     /// Makes the directory that the backup is unpacked into.
-    fn stage(&self) -> Result<PathBuf, StoreError> {
+    fn stage(&mut self) -> Result<PathBuf, StoreError> {
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
         let beside = parent_of(&self.dir).join(format!(".{name}.{}.tmp", std::process::id()));
-        let stage = if self.inside { self.dir.join(STAGE) } else { beside };
-        discard(&stage);
-        directory::create(&stage)?;
-        Ok(stage)
+        let inside = self.dir.join(STAGE);
+        if !self.inside {
+            discard(&beside);
+            match directory::create(&beside) {
+                // A user who owns the directory need not own what it lies in.
+                Err(StoreError::ReadOnly { .. }) if self.dir.exists() => self.inside = true,
+                made => return made.map(|()| beside),
+            }
+        }
+        discard(&inside);
+        directory::create(&inside)?;
+        Ok(inside)
     }
 
     /// Lets the unpacked backup take the place; answers where what was there is now.

@@ -238,8 +238,9 @@ fn a_restore_overwrites_nothing_and_moves_aside_when_told_to() {
     fs::create_dir(&empty).unwrap();
     restore(&backup, &empty, false).unwrap();
     assert!(content(&empty) == expected);
-    let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_str().unwrap().ends_with(".tmp")), "{left:?}");
+    let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    let half = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "tmp");
+    assert!(!left.iter().any(half), "{left:?}");
 }
 
 #[test]
