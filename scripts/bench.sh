@@ -35,4 +35,10 @@ say "replay beside a bare JSON parse, all cores"
 cat "$work/recording.jsonl" >/dev/null
 cargo bench --locked --quiet -p hanabi-server --bench replay -- "$work/recording.jsonl"
 say ""
+say "the service with its store beside a replay without one, all cores"
+cargo bench --locked --quiet -p hanabi-server --bench store -- "$work/recording.jsonl"
+say ""
+say "the event log at ${HANABI_BENCH_ROWS:-10000000} rows, and the alerts at 100000"
+cargo run --release --locked --quiet -p hanabi-store --example log_bench -- "${HANABI_BENCH_ROWS:-10000000}" 100000 "$work/store"
+say ""
 "$hanabi" replay "$work/recording.jsonl" --learn-for 180s 2>&1 >/dev/null | grep -E 'lines read|events/s|peak'

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # All checks, cheap ones first. Ends with the number of tests over all runners.
 #
-# The slow tier is the ignored tests of the binary with `slow` in their name: they
-# read whole recordings, and run in the optimised profile `slow` when those are
-# there (../shared/recordings, or the folder that HANABI_RECORDINGS names). Other
-# ignored tests are measurements, which are no test on a shared machine.
+# The slow tier is the ignored tests of the binary and the store with `slow` in their
+# name: they read whole recordings or kill a hundred times, and run in the optimised
+# profile `slow` when recordings are there (../shared/recordings, or the folder that
+# HANABI_RECORDINGS names). Other ignored tests are measurements, which are no test
+# on a shared machine.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -38,10 +39,10 @@ tests() {
 
 slow_tests() {
     if has cargo-nextest; then
-        cargo nextest run -p hanabi-server --locked --cargo-profile slow \
+        cargo nextest run -p hanabi-server -p hanabi-store --locked --cargo-profile slow \
             --run-ignored only -E 'test(slow)' --no-tests pass
     else
-        cargo test -p hanabi-server --locked --profile slow -- --ignored slow
+        cargo test -p hanabi-server -p hanabi-store --locked --profile slow -- --ignored slow
     fi
 }
 

@@ -5,6 +5,7 @@
 //! keeps it); [`JournalOptions::sync`] makes it survive a power failure, too, at the price of one
 //! disk flush a batch. After a checkpoint whole segments that lie before it are removed.
 
+mod check;
 mod frame;
 mod replay;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::SourceId;
 
+pub use check::{JournalReport, check_journal};
 pub use replay::Replay;
 
 /// How a [`Journal`] is kept.

@@ -31,7 +31,9 @@ pub use input::{Input, OpenError, Progress, open_lines};
 pub use intake::{
     Accepted, DropReason, Intake, IntakeOptions, IntakeStatus, Refused, SourceStatus,
 };
-pub use journal::{Journal, JournalError, JournalOptions, JournalStatus, Replay};
+pub use journal::{
+    Journal, JournalError, JournalOptions, JournalReport, JournalStatus, Replay, check_journal,
+};
 pub use lines::{LineBlocks, MAX_LINE_BYTES};
 pub use stdin::{StdinError, StdinSource};
 

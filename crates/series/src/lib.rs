@@ -25,7 +25,10 @@ pub use error::QueryError;
 pub use labels::{Labels, NAME};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
-pub use store::{Appended, SeriesError, SeriesStore, StoreOptions};
+pub use store::{
+    Appended, SeriesError, SeriesReport, SeriesStore, StoreOptions, check as check_store,
+    database_path,
+};
 pub use templates::{TEMPLATES, Template};
 pub use upstream::{Reply, Upstream, UpstreamError};
 pub use value::{Answer, number};

@@ -5,6 +5,7 @@
 //! commit. Time comes with the samples: the store has no clock.
 
 mod index;
+mod maintain;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ use crate::{
     storage::Matcher,
 };
 use index::{Index, decode_labels, encode_labels};
+
+pub use maintain::{SeriesReport, check, database_path};
 
 const SERIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("series");
 /// By series and the time of the first sample.

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod profile;
+pub(crate) mod store;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     /// List the profiles of a running service, look at their trees, and change them.
     Profile(profile::ProfileArgs),
+    /// Check, measure, compact, back up or restore a data directory that no service holds.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check, show or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

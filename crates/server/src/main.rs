@@ -56,6 +56,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
         }
         Command::Alerts(args) => commands::alerts::alerts(&args),
         Command::Profile(args) => commands::profile::profile(&args),
+        Command::Store(command) => commands::store::store(&command),
         Command::Config(command) => commands::config::config(command),
     }
 }

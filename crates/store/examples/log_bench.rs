@@ -2,7 +2,8 @@
 //! [ROWS] [ALERTS] [DIR]`, with one million rows and 100 000 alerts unless told otherwise.
 //!
 //! Rows have the texts of a shop of 200 containers and a raw event of some 600 bytes each; one in
-//! 500 is a warning. Latencies are those of a warm page cache.
+//! 20 is a notice, one in 500 a warning. Latencies are those of a warm page cache. A deep page is
+//! compared with the first one of the same query.
 
 use std::error::Error;
 use std::io::Write;
@@ -19,6 +20,7 @@ use serde_json::json;
 
 const CONTAINERS: u64 = 200;
 const BATCH: u64 = 2_000;
+const DEEP: u64 = 1_000;
 const START: EventTime = 1_790_000_000_000_000_000;
 /// Event time between rows: 20 000 events a second.
 const STEP: EventTime = 50_000;
@@ -37,7 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure_log(out: &mut impl Write, dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     // What does not fit would be dropped, and the rate would be that of dropping.
-    let options = LogOptions { queue_bytes: usize::MAX, ..LogOptions::default() };
+    // The rows that a bound on bytes takes away would not be searched.
+    let options =
+        LogOptions { queue_bytes: usize::MAX, total_bytes: u64::MAX, ..LogOptions::default() };
     let log = EventLog::open(dir, options.clone())?;
     let (mut making, mut handing) = (Duration::ZERO, Duration::ZERO);
     let began = Instant::now();
@@ -71,9 +75,8 @@ fn measure_log(out: &mut impl Write, dir: &Path, rows: u64) -> Result<(), Box<dy
     let began = Instant::now();
     let log = EventLog::open(dir, options)?;
     writeln!(out, "open: {:.1} ms", began.elapsed().as_secs_f64() * 1e3)?;
-    for (name, query) in log_queries(START + rows / 2 * STEP) {
-        let (first, deep) = latencies(&log, &query)?;
-        writeln!(out, "{name}: first page {first}, page 200 {deep}")?;
+    for (name, query) in log_queries(rows) {
+        writeln!(out, "{name}: {}", latencies(&log, &query)?)?;
     }
     let q = Some("no such text".into());
     let began = Instant::now();
@@ -84,13 +87,23 @@ fn measure_log(out: &mut impl Write, dir: &Path, rows: u64) -> Result<(), Box<dy
     Ok(())
 }
 
-fn log_queries(middle: EventTime) -> [(&'static str, LogQuery); 6] {
+fn log_queries(rows: u64) -> [(&'static str, LogQuery); 7] {
     let base = LogQuery { limit: 100, ..LogQuery::default() };
     let one = LogQuery { container: Some("web-17".to_owned()), ..base.clone() };
-    let old = LogQuery { end: Some(middle), ..one.clone() };
+    let old = LogQuery { end: Some(START + rows / 2 * STEP), ..one.clone() };
     let severe = Some(Priority::Warning);
     let network = Some(Category::Network);
+    // The busiest container, with few rows a page so that there is a page 1 000 at all.
+    let bar = LogQuery {
+        container: Some("web-0".to_owned()),
+        min_priority: Some(Priority::Notice),
+        start: Some(START),
+        end: Some(START + rows / 20 * 19 * STEP),
+        limit: 10,
+        ..LogQuery::default()
+    };
     [
+        ("container, priority and time, 10 rows a page", bar),
         ("newest, all containers", base.clone()),
         ("one container", one),
         ("one container, old, severe", LogQuery { min_priority: severe, ..old.clone() }),
@@ -100,24 +113,32 @@ fn log_queries(middle: EventTime) -> [(&'static str, LogQuery); 6] {
     ]
 }
 
-fn latencies(log: &EventLog, query: &LogQuery) -> Result<(String, String), StoreError> {
-    let mut deep = query.clone();
-    for _ in 1..200 {
+/// Walks to page 1 000, or to the last one, and times the first and that one in turn.
+fn latencies(log: &EventLog, query: &LogQuery) -> Result<String, StoreError> {
+    let (mut deep, mut page) = (query.clone(), 1);
+    while page < DEEP {
         match log.query(&deep)?.next_cursor {
             Some(cursor) => deep.cursor = Some(cursor),
             None => break,
         }
+        page += 1;
     }
-    let time = |query: &LogQuery| -> Result<String, StoreError> {
-        let mut taken = Vec::new();
-        for _ in 0..40 {
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for _ in 0..40 {
+        for (query, taken) in [(query, &mut first), (&deep, &mut last)] {
             let began = Instant::now();
             log.query(query)?;
             taken.push(began.elapsed());
         }
-        Ok(percentiles(taken))
-    };
-    Ok((time(query)?, time(&deep)?))
+    }
+    let ratio = median(&mut last).as_secs_f64() / median(&mut first).as_secs_f64();
+    let (first, last) = (percentiles(first), percentiles(last));
+    Ok(format!("first page {first}, page {page} {last}, ratio {ratio:.2}"))
+}
+
+fn median(taken: &mut [Duration]) -> Duration {
+    taken.sort_unstable();
+    taken[taken.len() / 2]
 }
 
 fn percentiles(mut taken: Vec<Duration>) -> String {
@@ -200,6 +221,11 @@ fn row(number: u64) -> LogRow {
     let mix = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let container = (mix % CONTAINERS) * (mix / CONTAINERS % 100) / 100;
     let warning = mix.is_multiple_of(500);
+    let priority = match mix % 500 {
+        0 => Priority::Warning,
+        1..=25 => Priority::Notice,
+        _ => Priority::Debug,
+    };
     let object = format!("/var/lib/shop/data/{}/part-{}.parquet", mix % 97, mix % 10_007);
     LogRow {
         time: START + number * STEP,
@@ -208,7 +234,7 @@ fn row(number: u64) -> LogRow {
         identity: format!("shop:web-{container}:main"),
         host: "node-1".into(),
         category: Category::ALL[(mix % 3) as usize],
-        priority: if warning { Priority::Warning } else { Priority::Debug },
+        priority,
         rule: if warning { "Read sensitive file".into() } else { "catch-all".into() },
         call: ["openat", "connect", "execve"][(mix % 3) as usize].into(),
         process: ["nginx", "postgres", "python3", "node"][(mix % 4) as usize].into(),

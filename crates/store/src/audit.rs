@@ -154,6 +154,16 @@ pub(crate) fn count(from: &ReadTransaction) -> Result<(u64, u64), Fault> {
     Ok((audit, suppressions))
 }
 
+/// When the oldest and the newest entry were made.
+pub(crate) fn ends(from: &ReadTransaction) -> Result<Option<(EventTime, EventTime)>, Fault> {
+    let table = from.open_table(AUDIT)?;
+    let time = |json: &[u8]| codec::from_json::<AuditEntry>(json).map(|entry| entry.at);
+    let (Some((_, first)), Some((_, last))) = (table.first()?, table.last()?) else {
+        return Ok(None);
+    };
+    Ok(Some((time(first.value())?, time(last.value())?)))
+}
+
 pub(crate) fn check(from: &ReadTransaction, problems: &mut Vec<String>) -> Result<(), Fault> {
     for entry in from.open_table(AUDIT)?.iter()? {
         let (key, json) = entry?;

@@ -11,10 +11,21 @@ use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, Wri
 use crate::StoreError;
 use crate::directory::patiently;
 use crate::error::Fault;
+use crate::overlay::Overlay;
+
+/// What may become of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It is written to, and created where there is none.
+    Write,
+    /// It stays as it is; what is written goes into memory.
+    Look,
+}
 
 pub(crate) struct Db {
     path: PathBuf,
     cache_bytes: usize,
+    access: Access,
     /// Transactions hold the read side; opening the database anew holds the write side.
     cell: RwLock<Option<Database>>,
     /// An I/O error was seen: the database answers nothing more until it is opened again.
@@ -39,11 +50,16 @@ pub(crate) struct DbStats {
 }
 
 impl Db {
-    pub(crate) fn open(path: PathBuf, cache_bytes: usize) -> Result<Self, StoreError> {
-        let database = open_file(&path, cache_bytes)?;
+    pub(crate) fn open(
+        path: PathBuf,
+        cache_bytes: usize,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        let database = open_file(&path, cache_bytes, access)?;
         Ok(Self {
             path,
             cache_bytes,
+            access,
             cell: RwLock::new(Some(database)),
             suspect: AtomicBool::new(false),
             meters: Meters::default(),
@@ -109,7 +125,21 @@ impl Db {
         self.reopen_if_suspect()?;
         let mut cell = self.cell.write();
         let Some(database) = cell.as_mut() else { return Err(self.closed("check")) };
-        database.check_integrity().map_err(|error| self.note(error.into(), "check"))
+        // As in opening: damage can make the database contradict itself.
+        catch_unwind(AssertUnwindSafe(|| database.check_integrity()))
+            .map_err(|_| {
+                StoreError::damaged("check", &self.path, "its pages contradict each other")
+            })?
+            .map_err(|error| self.note(error.into(), "check"))
+    }
+
+    /// Gives unused pages back to the file system.
+    pub(crate) fn compact(&self) -> Result<(), StoreError> {
+        self.reopen_if_suspect()?;
+        let mut cell = self.cell.write();
+        let Some(database) = cell.as_mut() else { return Err(self.closed("compact")) };
+        while database.compact().map_err(|error| self.note(error.into(), "compact"))? {}
+        Ok(())
     }
 
     fn run<T>(
@@ -148,7 +178,7 @@ impl Db {
         if self.suspect.load(Ordering::Acquire) {
             // The old handle holds the file's lock, so it goes first.
             drop(cell.take());
-            *cell = Some(open_file(&self.path, self.cache_bytes)?);
+            *cell = Some(open_file(&self.path, self.cache_bytes, self.access)?);
             self.suspect.store(false, Ordering::Release);
             self.meters.reopened.fetch_add(1, Ordering::Relaxed);
         }
@@ -156,11 +186,25 @@ impl Db {
     }
 }
 
-fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+/// Opens a database file so that nothing is written to it, not even a repair; for databases beside
+/// the store's own.
+pub fn open_unchanged(path: &Path) -> Result<Database, StoreError> {
+    open_file(path, 16 << 20, Access::Look)
+}
+
+fn open_file(path: &Path, cache_bytes: usize, access: Access) -> Result<Database, StoreError> {
     const OPERATION: &str = "open the database";
-    let open = || {
-        let open = || Builder::new().set_cache_size(cache_bytes).create(path);
-        patiently(open, |done| matches!(done, Err(redb::DatabaseError::DatabaseAlreadyOpen)))
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes);
+    let open = || match access {
+        Access::Write => {
+            let open = || builder.create(path);
+            patiently(open, |done| matches!(done, Err(redb::DatabaseError::DatabaseAlreadyOpen)))
+        }
+        Access::Look => {
+            let file = Overlay::open(path).map_err(redb::StorageError::Io)?;
+            builder.create_with_backend(file)
+        }
     };
     // The database trusts its own file and panics on some of what others can do to it.
     let opened = catch_unwind(AssertUnwindSafe(open))

@@ -11,16 +11,20 @@ use crate::StoreError;
 /// The newest format of a data directory that this version reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
 
-const FORMAT_FILE: &str = "format";
+pub(crate) const FORMAT_FILE: &str = "format";
 const FORMAT_WORD: &str = "hanabi-store";
-const LOCK_FILE: &str = "lock";
+/// What the format's file says while the content of a directory is exchanged.
+pub(crate) const UNFINISHED: &str = "hanabi-restore unfinished\n";
+/// The name of every lock file below a data directory.
+pub(crate) const LOCK_FILE: &str = "lock";
 
 /// A data directory that no other process can open while this value lives.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    /// Held for its lock, which the system drops with the process, however that ends.
-    _lock: File,
+    /// Held for its lock, which the system drops with the process, however that ends. A read-only
+    /// directory may have none.
+    _lock: Option<File>,
 }
 
 impl Directory {
@@ -34,7 +38,38 @@ impl Directory {
             let text = format!("{FORMAT_WORD} {FORMAT_VERSION}\n");
             write_whole(&path.join(FORMAT_FILE), text.as_bytes())?;
         }
-        Ok(Self { path: path.to_path_buf(), _lock: lock })
+        Ok(Self { path: path.to_path_buf(), _lock: Some(lock) })
+    }
+
+    /// Holds a directory that is one already, and refuses any other: for looking into it, copying
+    /// it and moving it away. Works on a read-only medium.
+    pub(crate) fn hold(path: &Path) -> Result<Self, StoreError> {
+        let dir = path.to_path_buf();
+        match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::Absent { dir });
+            }
+            Err(source) => return Err(StoreError::io("read", path, source)),
+            Ok(found) if !found.is_dir() => {
+                return Err(StoreError::Foreign { dir, detail: "it is a file".to_owned() });
+            }
+            Ok(_) => {}
+        }
+        if read_format(path)?.is_none() {
+            let detail = format!("it holds no file `{FORMAT_FILE}`");
+            return Err(StoreError::Foreign { dir, detail });
+        }
+        let lock = match take_lock(path) {
+            Ok(lock) => Some(lock),
+            Err(StoreError::ReadOnly { .. }) => lock_as_reader(path)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path: dir, _lock: lock })
+    }
+
+    /// Holds a directory whatever is in it.
+    pub(crate) fn lock(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { path: path.to_path_buf(), _lock: Some(take_lock(path)?) })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -45,6 +80,11 @@ impl Directory {
 /// Refuses a directory that a later version wrote.
 pub(crate) fn check_format(path: &Path) -> Result<(), StoreError> {
     read_format(path).map(drop)
+}
+
+/// The format of a data directory; `None` where there is none.
+pub(crate) fn format_of(path: &Path) -> Result<Option<u32>, StoreError> {
+    read_format(path)
 }
 
 /// Creates a directory that only its owner can enter: it holds command lines and paths.
@@ -98,7 +138,11 @@ fn read_format(dir: &Path) -> Result<Option<u32>, StoreError> {
         _ => None,
     };
     let found = found.ok_or_else(|| {
-        let detail = format!("it does not read `{FORMAT_WORD} {FORMAT_VERSION}`");
+        let detail = if text == UNFINISHED {
+            "a restore into this directory did not finish; restore once more, with --force".into()
+        } else {
+            format!("it does not read `{FORMAT_WORD} {FORMAT_VERSION}`")
+        };
         StoreError::damaged("read the format of the data directory", &path, detail)
     })?;
     if found > FORMAT_VERSION {
@@ -122,6 +166,16 @@ pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> T, held: impl Fn(&T) -> 
     done
 }
 
+/// Where the lock cannot be written, it can still be held; where it is not there, nobody holds it.
+fn lock_as_reader(dir: &Path) -> Result<Option<File>, StoreError> {
+    let path = dir.join(LOCK_FILE);
+    match File::open(&path) {
+        Ok(mut file) => lock(dir, &path, &mut file).map(|()| Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::io("open", &path, source)),
+    }
+}
+
 fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
     let mut file = OpenOptions::new()
@@ -132,10 +186,18 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(|source| StoreError::io("open", &path, source))?;
+    lock(dir, &path, &mut file)?;
+    // The process id only helps the reader of the message above, so a disk too full to take it is
+    // no reason to refuse.
+    drop(file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())));
+    Ok(file)
+}
+
+fn lock(dir: &Path, path: &Path, file: &mut File) -> Result<(), StoreError> {
     let locked =
         patiently(|| file.try_lock(), |done| matches!(done, Err(TryLockError::WouldBlock)));
     match locked {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let known = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
@@ -144,12 +206,8 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
             } else {
                 "another process".to_owned()
             };
-            return Err(StoreError::Locked { dir: dir.to_path_buf(), holder });
+            Err(StoreError::Locked { dir: dir.to_path_buf(), holder })
         }
-        Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path, source)),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", path, source)),
     }
-    // The process id only helps the reader of the message above, so a disk too full to take it is
-    // no reason to refuse.
-    drop(file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())));
-    Ok(file)
 }

@@ -28,6 +28,55 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
+    /// There is no such directory.
+    #[error(
+        "cannot open {dir}: there is no such directory; name the one that the service was started with (--data-dir, or server.data_dir)"
+    )]
+    Absent {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory is not one of ours.
+    #[error(
+        "cannot open {dir}: it is not a data directory ({detail}); name the one that the service was started with (--data-dir, or server.data_dir)"
+    )]
+    Foreign {
+        /// The directory.
+        dir: PathBuf,
+        /// What is missing in it.
+        detail: String,
+    },
+    /// Something cannot be put where it was to go.
+    #[error("cannot write {path}: {detail}; {remedy}")]
+    Place {
+        /// Where it was to go.
+        path: PathBuf,
+        /// What is in the way.
+        detail: &'static str,
+        /// What can be done.
+        remedy: &'static str,
+    },
+    /// No space is left for a backup, or for what is restored from one.
+    #[error(
+        "cannot write {path}: no space is left on its disk, and up to {bytes} bytes are needed; free some, or choose another place"
+    )]
+    NoRoom {
+        /// Where it was to go.
+        path: PathBuf,
+        /// How much it is.
+        bytes: u64,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// What is to be restored is no backup, or not a whole one.
+    #[error("cannot restore from {path}: {detail}; nothing was changed; use another backup")]
+    Backup {
+        /// The backup.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The directory or its file system refuses writes.
     #[error(
         "cannot write in {dir}: it is read-only for this user; correct its owner, mode or mount, or choose another data directory"
@@ -153,6 +202,15 @@ impl Fault {
         Self::Damaged(what.to_string())
     }
 
+    /// In a report, where the operation is known and the file is named before it.
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::Database(error) => error.to_string(),
+            Self::Store(error) => error.to_string(),
+            Self::Damaged(detail) => detail.clone(),
+        }
+    }
+
     pub(crate) fn into_error(self, operation: &'static str, path: &Path) -> StoreError {
         match self {
             Self::Store(error) => error,
@@ -200,6 +258,7 @@ macro_rules! from_database {
 
 from_database!(
     CommitError,
+    CompactionError,
     DatabaseError,
     SetDurabilityError,
     StorageError,

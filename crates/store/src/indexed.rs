@@ -103,6 +103,15 @@ impl Indexed {
         Ok(())
     }
 
+    /// The times of the oldest and the newest record.
+    pub(crate) fn ends(&self, from: &ReadTransaction) -> Result<Option<(u64, u64)>, Fault> {
+        let index = from.open_table(self.index)?;
+        let mut range = index.range((EVERY, 0, "")..=(EVERY, u64::MAX, "\u{10ffff}"))?;
+        let oldest = range.next().transpose()?.map(|(key, _)| key.value().1);
+        let newest = range.next_back().transpose()?.map(|(key, _)| key.value().1);
+        Ok(oldest.map(|oldest| (oldest, newest.unwrap_or(oldest))))
+    }
+
     /// Compares records and index both ways and unpacks every body.
     pub(crate) fn check(
         &self,
@@ -121,7 +130,7 @@ impl Indexed {
             let (place, packed) = match split(record.value()) {
                 Ok(parts) => parts,
                 Err(fault) => {
-                    problems.push(format!("record {id}: {fault:?}"));
+                    problems.push(format!("record {id}: {}", fault.what()));
                     continue;
                 }
             };
@@ -137,7 +146,7 @@ impl Indexed {
                         problems.push(format!("record {id}: {problem}"));
                     }
                 }
-                Err(fault) => problems.push(format!("record {id}: {fault:?}")),
+                Err(fault) => problems.push(format!("record {id}: {}", fault.what())),
             }
         }
         let indexed = redb::ReadableTableMetadata::len(&index)?;

@@ -15,6 +15,7 @@
 mod alert_query;
 mod alerts;
 mod audit;
+mod backup;
 mod checkpoint;
 mod codec;
 mod cursor;
@@ -22,8 +23,13 @@ mod database;
 mod directory;
 mod error;
 mod indexed;
+mod kinds;
 mod log;
+mod maintain;
+mod overlay;
 mod page;
+mod reserve;
+mod restore;
 mod snapshots;
 mod store;
 
@@ -31,10 +37,15 @@ pub use alert_query::{
     AlertBucket, AlertQuery, AlertStats, BUCKET_LIMIT, IncidentQuery, TEXT_SCAN_LIMIT,
 };
 pub use audit::{AUDIT_LIMIT, AuditEntry};
+pub use backup::{About, FileEntry, MANIFEST_FILE, Manifest};
 pub use checkpoint::{Checkpoint, Restored};
+pub use database::open_unchanged;
 pub use directory::FORMAT_VERSION;
 pub use error::StoreError;
-pub use log::{EventLog, LogOptions, LogPage, LogQuery, LogRow, LogStats};
+pub use kinds::KindStats;
+pub use log::{EventLog, LogOptions, LogPage, LogQuery, LogReport, LogRow, LogStats};
+pub use maintain::DataDirectory;
 pub use page::{PAGE_LIMIT, Page};
+pub use restore::{Restoration, restore};
 pub use snapshots::{SNAPSHOT_DEPTH, SnapshotInfo};
-pub use store::{CheckReport, PROBLEM_LIMIT, Store, StoreOptions, StoreStats};
+pub use store::{CheckReport, PROBLEM_LIMIT, Problem, Store, StoreOptions, StoreStats};

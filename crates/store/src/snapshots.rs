@@ -117,6 +117,16 @@ pub(crate) fn count(from: &ReadTransaction) -> Result<u64, Fault> {
     Ok(redb::ReadableTableMetadata::len(&from.open_table(SNAPSHOTS)?)?)
 }
 
+/// The times of the oldest and the newest, of all profiles.
+pub(crate) fn ends(from: &ReadTransaction) -> Result<Option<(EventTime, EventTime)>, Fault> {
+    let mut ends: Option<(EventTime, EventTime)> = None;
+    for entry in from.open_table(INFO)?.iter()? {
+        let time = entry?.0.value().1;
+        ends = Some(ends.map_or((time, time), |(low, high)| (low.min(time), high.max(time))));
+    }
+    Ok(ends)
+}
+
 /// Reads every snapshot and holds it against its entry in the list.
 pub(crate) fn check(from: &ReadTransaction, problems: &mut Vec<String>) -> Result<u64, Fault> {
     let infos = from.open_table(INFO)?;
@@ -128,7 +138,7 @@ pub(crate) fn check(from: &ReadTransaction, problems: &mut Vec<String>) -> Resul
         let tree = codec::unpack(packed.value()).and_then(|json| codec::from_json(&json));
         let mut nodes = 0;
         let problem = match (tree, infos.get((identity, time))?) {
-            (Err(fault), _) => Some(format!("{fault:?}")),
+            (Err(fault), _) => Some(fault.what()),
             (Ok(_), None) => Some("it is not in the list".to_owned()),
             (Ok(tree), Some(info)) => {
                 let whole = count_nodes(&tree, SNAPSHOT_DEPTH, &mut nodes);

@@ -1,6 +1,7 @@
 //! The store: opened, looked at, checked.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hanabi_event::{EventTime, SECOND};
@@ -8,12 +9,12 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransacti
 use serde::Serialize;
 
 use crate::checkpoint::{META, POSITIONS, PROFILES};
-use crate::database::Db;
+use crate::database::{Access, Db};
 use crate::directory::Directory;
 use crate::error::Fault;
 use crate::{StoreError, alerts, audit, codec, snapshots};
 
-const DATABASE_FILE: &str = "hanabi.redb";
+pub(crate) const DATABASE_FILE: &str = "hanabi.redb";
 const DAY: EventTime = 86_400 * SECOND;
 
 /// How a store keeps what it keeps.
@@ -46,7 +47,7 @@ impl Default for StoreOptions {
 pub struct Store {
     pub(crate) db: Db,
     pub(crate) options: StoreOptions,
-    directory: Directory,
+    directory: Arc<Directory>,
 }
 
 /// The store in numbers.
@@ -87,6 +88,24 @@ pub struct CheckReport {
     pub looked_at: u64,
 }
 
+/// A thing that is not as it should be, where it is, and what can be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file or directory.
+    pub place: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+    /// What a person can do.
+    pub remedy: String,
+}
+
+impl Problem {
+    /// A problem of a file or a directory.
+    pub fn new(place: &Path, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { place: place.to_path_buf(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
 /// How many problems a report names: enough to see a pattern.
 pub const PROBLEM_LIMIT: usize = 100;
 
@@ -101,8 +120,16 @@ impl Store {
     /// Opens a data directory, and creates it (mode 0700) where there is none. No other process
     /// can open it until this store is dropped or the process ends, however it ends.
     pub fn open(dir: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
-        let directory = Directory::open(dir.as_ref())?;
-        let db = Db::open(directory.path().join(DATABASE_FILE), options.cache_bytes)?;
+        let directory = Arc::new(Directory::open(dir.as_ref())?);
+        Self::inside(directory, options, Access::Write)
+    }
+
+    pub(crate) fn inside(
+        directory: Arc<Directory>,
+        options: StoreOptions,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        let db = Db::open(directory.path().join(DATABASE_FILE), options.cache_bytes, access)?;
         // A start on a full disk works, as long as there is nothing to create.
         if !db.read("look for the tables", |from| Ok(count_rows(from).is_ok()))? {
             db.write("create the tables", create_tables)?;
@@ -187,7 +214,7 @@ fn check_profiles(from: &ReadTransaction, problems: &mut Vec<String>) -> Result<
         let (identity, blob) = entry?;
         count += 1;
         if let Err(fault) = codec::unpack(blob.value()) {
-            problems.push(format!("profile {}: {fault:?}", identity.value()));
+            problems.push(format!("profile {}: {}", identity.value(), fault.what()));
         }
     }
     Ok(count)

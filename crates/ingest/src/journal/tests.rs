@@ -202,3 +202,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_check_tells_damage_from_an_unfinished_end_and_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(check_journal(&dir.path().join("none")).unwrap(), JournalReport::default());
+    let journal = open(&dir);
+    fill(&journal, 30);
+    drop(journal);
+    let clean = check_journal(dir.path()).unwrap();
+    assert_eq!((clean.batches, clean.torn_bytes, clean.damaged.len()), (30, 0, 0));
+    let segments = list_segments(dir.path()).unwrap();
+    let newest = segment_path(dir.path(), segments.back().unwrap().first);
+    let first = segment_path(dir.path(), segments[0].first);
+    let mut file = OpenOptions::new().append(true).open(&newest).unwrap();
+    file.write_all(b"half").unwrap();
+    let mut bytes = fs::read(&first).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&first, bytes).unwrap();
+    let found = check_journal(dir.path()).unwrap();
+    assert_eq!((found.torn_bytes, found.damaged.len()), (4, 1), "{found:?}");
+    assert_eq!(found.damaged[0].0, first);
+    assert!(found.batches < 30);
+    assert_eq!(check_journal(dir.path()).unwrap(), found);
+}

@@ -16,7 +16,7 @@ use hanabi_detect::{Alert, Incident};
 use hanabi_event::EventTime;
 use hanabi_ingest::Journal;
 use hanabi_profile::TreeNode;
-use hanabi_store::{Checkpoint, EventLog, Store};
+use hanabi_store::{Checkpoint, EventLog, Store, StoreError};
 use hanabi_telemetry::Metrics;
 use tokio::sync::oneshot;
 
@@ -24,6 +24,8 @@ use tokio::sync::oneshot;
 const CHORES_MAX: usize = 4;
 /// A failed checkpoint is tried again after this time, so that a full disk is not hammered.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often it is looked whether room can be kept back again that a full disk took.
+const RESERVE_EVERY: Duration = Duration::from_mins(1);
 /// How often the last checkpoint is tried before the service ends without it.
 const LAST_TRIES: usize = 3;
 
@@ -77,8 +79,13 @@ impl Keeper {
         let (chores, chore_queue) = bounded(CHORES_MAX);
         let busy = Arc::new(AtomicBool::new(false));
         let ending = Arc::new(AtomicBool::new(false));
-        let worker =
-            Worker { stores, busy: Arc::clone(&busy), ending: Arc::clone(&ending), refused: None };
+        let worker = Worker {
+            stores,
+            busy: Arc::clone(&busy),
+            ending: Arc::clone(&ending),
+            refused: None,
+            reserved: None,
+        };
         let thread = std::thread::Builder::new()
             .name("hanabi-keeper".to_owned())
             .spawn(move || worker.run(&commit_queue, &chore_queue))
@@ -131,10 +138,13 @@ struct Worker {
     ending: Arc<AtomicBool>,
     /// Why the last checkpoint could not be written.
     refused: Option<anyhow::Error>,
+    /// When room was last kept back, or tried to be.
+    reserved: Option<Instant>,
 }
 
 impl Worker {
     fn run(mut self, commits: &Receiver<Commit>, chores: &Receiver<Chore>) -> anyhow::Result<()> {
+        self.keep_reserve();
         loop {
             select_biased! {
                 recv(commits) -> commit => match commit {
@@ -165,7 +175,7 @@ impl Worker {
         }
         loop {
             let started = Instant::now();
-            match self.stores.store.commit(&commit.checkpoint) {
+            match self.with_room(|store| store.commit(&commit.checkpoint)) {
                 Ok(()) => {
                     self.stores.metrics.store_commit.observe(started.elapsed());
                     break;
@@ -184,6 +194,9 @@ impl Worker {
                     std::thread::sleep(RETRY_AFTER);
                 }
             }
+        }
+        if self.reserved.is_none_or(|last| last.elapsed() >= RESERVE_EVERY) {
+            self.keep_reserve();
         }
         let seconds = super::now() as f64 / 1e9;
         self.stores.metrics.store_checkpoint_time.set(seconds);
@@ -206,10 +219,38 @@ impl Worker {
         self.busy.store(false, Ordering::Release);
     }
 
+    /// On a full disk the oldest events give way to state, and last the room that was kept back.
+    fn with_room(
+        &self,
+        write: impl Fn(&Store) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        loop {
+            match write(&self.stores.store) {
+                Err(error) if error.is_full() => {
+                    self.stores.metrics.store_errors.increment();
+                    if !self.stores.log.make_room()? && !self.stores.store.use_reserve()? {
+                        return Err(error);
+                    }
+                    tracing::warn!("the disk is full: old events or the reserve gave way");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn keep_reserve(&mut self) {
+        self.reserved = Some(Instant::now());
+        match self.stores.store.keep_reserve() {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("the disk is nearly full: no room can be kept back"),
+            Err(error) => tracing::warn!("no room can be kept back: {error}"),
+        }
+    }
+
     fn chore(&mut self, chore: Chore) {
         let done = match chore {
             Chore::Snapshot { identity, time, tree } => {
-                self.stores.store.put_snapshot(&identity, time, &tree)
+                self.with_room(|store| store.put_snapshot(&identity, time, &tree))
             }
             Chore::Retain(now) => self.stores.log.retain(now),
         };

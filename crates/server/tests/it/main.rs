@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bad_input;
+#[path = "../../../store/tests/it/disk.rs"]
+mod disk;
 mod docker;
 mod engine;
 mod feedback;
@@ -16,3 +18,4 @@ mod rooms;
 mod rotation;
 mod same;
 mod service;
+mod store;

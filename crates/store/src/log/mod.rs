@@ -12,6 +12,7 @@
 //! what lies beyond the restored checkpoint: see [`EventLog::truncate_after`].
 
 mod buffer;
+mod check;
 mod merge;
 mod names;
 mod options;
@@ -31,6 +32,8 @@ use std::thread::JoinHandle;
 
 use hanabi_event::EventTime;
 
+pub use check::LogReport;
+pub(crate) use check::look;
 pub use options::{LogOptions, LogPage, LogQuery, LogStats};
 pub use row::LogRow;
 
@@ -100,6 +103,19 @@ impl EventLog {
     pub fn retain(&self, now: EventTime) -> Result<(), StoreError> {
         let task = |done| Task::Retain(now, done);
         self.shared.queue.request("remove old segments", task)
+    }
+
+    /// Gives up the oldest segment for what matters more on a full disk; `false` where there is
+    /// none. Its rows count as expired.
+    pub fn make_room(&self) -> Result<bool, StoreError> {
+        self.shared.remove_oldest()
+    }
+
+    /// Unlinks the segments that hold no rows, and the oldest past [`LogOptions::total_bytes`].
+    pub fn compact(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.shared.remove_empty()?;
+        self.shared.shrink_to(self.shared.options.total_bytes)
     }
 
     /// One page, newest first. A page deep in the log costs what the first one does, and its rows

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hanabi_event::EventTime;
+use hashbrown::HashMap;
 
 use super::buffer::{Buffer, Span};
 use super::names::ContainerNames;
@@ -254,23 +255,16 @@ fn scan_segments(
     found: &mut Found,
     deadline: Option<Instant>,
 ) -> Option<EventTime> {
-    let mut blocks = BinaryHeap::new();
-    let mut numbers = Vec::with_capacity(segments.len());
+    // A segment's blocks are looked at when it is its turn: most queries need few of hundreds.
+    let mut places: BinaryHeap<Place> = BinaryHeap::new();
     for (at, segment) in segments.iter().enumerate() {
-        let meant = filter.numbers(&segment.names);
-        let may = filter.may_cover(&segment.span) && meant.as_ref().is_none_or(|m| !m.is_empty());
-        for (block, info) in segment.blocks.iter().enumerate().filter(|_| may) {
-            let inside = |number: &u32| (info.low..=info.high).contains(number);
-            if filter.may_cover(&info.span)
-                && meant.as_ref().is_none_or(|meant| meant.iter().any(inside))
-            {
-                blocks.push((info.span.max_time.min(filter.before.0), at, block));
-            }
+        if filter.may_cover(&segment.span) {
+            places.push((segment.span.max_time.min(filter.before.0), at, None));
         }
-        numbers.push(meant);
     }
+    let mut numbers = HashMap::new();
     let mut open: Option<(usize, File)> = None;
-    while let Some((newest, at, block)) = blocks.pop() {
+    while let Some((newest, at, block)) = places.pop() {
         if !found.wants((newest, u64::MAX)) {
             return None;
         }
@@ -279,7 +273,12 @@ fn scan_segments(
         if late && newest < filter.before.0 {
             return Some(newest);
         }
-        let (Some(segment), Some(meant)) = (segments.get(at), numbers.get(at)) else { continue };
+        let Some(segment) = segments.get(at) else { continue };
+        let Some(block) = block else {
+            numbers.insert(at, unfold(segment, at, filter, &mut places));
+            continue;
+        };
+        let Some(meant) = numbers.get(&at) else { continue };
         let file = match open.take() {
             Some((of, file)) if of == at => file,
             _ => match segment.open_file() {
@@ -298,6 +297,29 @@ fn scan_segments(
         open = Some((at, file));
     }
     None
+}
+
+/// A segment, or one of its blocks, by the time of the newest row that it can hold.
+type Place = (EventTime, usize, Option<usize>);
+
+/// Puts the blocks of a segment that can hold rows that are meant in their places; answers the
+/// numbers of the containers that are meant.
+fn unfold(
+    segment: &Segment,
+    at: usize,
+    filter: &Filter<'_>,
+    places: &mut BinaryHeap<Place>,
+) -> Option<Vec<u32>> {
+    let meant = filter.numbers(&segment.names);
+    for (block, info) in segment.blocks.iter().enumerate() {
+        let inside = |number: &u32| (info.low..=info.high).contains(number);
+        if filter.may_cover(&info.span)
+            && meant.as_ref().is_none_or(|meant| meant.iter().any(inside))
+        {
+            places.push((info.span.max_time.min(filter.before.0), at, Some(block)));
+        }
+    }
+    meant
 }
 
 fn scan_block(

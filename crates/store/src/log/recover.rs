@@ -22,6 +22,10 @@ pub(crate) struct Recovered {
 
 pub(crate) fn recover(dir: &Path, names: &Interner) -> Result<Recovered, StoreError> {
     let files = list(dir)?;
+    for path in &files.unfinished {
+        // Half a segment of a process that ended; its rows are still in the tail.
+        fs::remove_file(path).map_err(|source| StoreError::io("remove", path, source))?;
+    }
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for (generation, path) in &files.segments {
         match Segment::open(path, *generation, names) {
@@ -104,20 +108,21 @@ fn rows_until(segment: &Segment, last: u64) -> Result<Buffer, Fault> {
 
 /// The log's files by generation, oldest first.
 #[derive(Default)]
-struct Files {
-    segments: Vec<(u64, PathBuf)>,
-    tails: Vec<(u64, PathBuf)>,
-    damaged: Vec<u64>,
+pub(crate) struct Files {
+    pub(crate) segments: Vec<(u64, PathBuf)>,
+    pub(crate) tails: Vec<(u64, PathBuf)>,
+    pub(crate) damaged: Vec<(u64, PathBuf)>,
+    pub(crate) unfinished: Vec<PathBuf>,
 }
 
 impl Files {
     fn highest(&self) -> Option<u64> {
-        let named = self.segments.iter().chain(&self.tails).map(|(generation, _)| *generation);
-        named.chain(self.damaged.iter().copied()).max()
+        let named = self.segments.iter().chain(&self.tails).chain(&self.damaged);
+        named.map(|(generation, _)| *generation).max()
     }
 }
 
-fn list(dir: &Path) -> Result<Files, StoreError> {
+pub(crate) fn list(dir: &Path) -> Result<Files, StoreError> {
     let failed = |source| StoreError::io("list", dir, source);
     let mut files = Files::default();
     for entry in fs::read_dir(dir).map_err(failed)? {
@@ -132,10 +137,9 @@ fn list(dir: &Path) -> Result<Files, StoreError> {
         } else if let Some(found) = generation("tail-", ".log") {
             files.tails.push((found, path));
         } else if let Some(found) = generation("segment-", ".damaged") {
-            files.damaged.push(found);
+            files.damaged.push((found, path));
         } else if path.extension().is_some_and(|extension| extension == "tmp") {
-            // Half a segment of a process that ended; its rows are still in the tail.
-            fs::remove_file(&path).map_err(|source| StoreError::io("remove", &path, source))?;
+            files.unfinished.push(path);
         }
     }
     files.segments.sort_unstable();

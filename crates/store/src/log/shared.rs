@@ -9,14 +9,13 @@ use hanabi_event::EventTime;
 use parking_lot::RwLock;
 
 use super::buffer::{Buffer, Span};
+use super::check::check_segment;
 use super::names::Interner;
 use super::options::{LogOptions, LogStats};
 use super::queue::Queue;
 use super::recover::recover;
-use super::row;
-use super::segment::{BlockInfo, Segment, row_places};
+use super::segment::Segment;
 use super::tail::Tail;
-use crate::error::Fault;
 use crate::store::PROBLEM_LIMIT;
 use crate::{CheckReport, StoreError};
 
@@ -117,7 +116,12 @@ impl Shared {
         Ok(())
     }
 
-    fn remove_oldest(&self) -> Result<bool, StoreError> {
+    pub(crate) fn remove_empty(&self) -> Result<(), StoreError> {
+        let segments = self.state.read().segments.clone();
+        segments.iter().filter(|segment| segment.rows == 0).try_for_each(|empty| self.remove(empty))
+    }
+
+    pub(crate) fn remove_oldest(&self) -> Result<bool, StoreError> {
         let oldest = self.state.read().segments.first().cloned();
         oldest.map_or(Ok(false), |oldest| self.remove(&oldest).map(|()| true))
     }
@@ -130,8 +134,13 @@ impl Shared {
             _ => {}
         }
         let generation = segment.generation;
-        self.state.write().segments.retain(|kept| kept.generation != generation);
-        self.meters.expired.fetch_add(segment.rows, Ordering::Relaxed);
+        let mut state = self.state.write();
+        let before = state.segments.len();
+        state.segments.retain(|kept| kept.generation != generation);
+        // The writer and whoever needs its room may have chosen the same one.
+        if state.segments.len() < before {
+            self.meters.expired.fetch_add(segment.rows, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -188,53 +197,11 @@ impl Shared {
         let mut report = CheckReport::default();
         for segment in segments {
             let name = segment.path.display();
-            let file = match segment.open_file() {
-                Ok(file) => file,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(source) => return Err(StoreError::io("read", &segment.path, source)),
-            };
-            let (mut rows, mut events) = (0, 0);
-            for block in &segment.blocks {
-                let found =
-                    block.read(&file).and_then(|bytes| check_block(&segment, block, &bytes));
-                match found {
-                    Ok((some, of)) => {
-                        rows += some;
-                        events += of;
-                    }
-                    Err(fault) => report.problems.push(format!("{name}: {fault:?}")),
-                }
-            }
-            if (rows, events) != (segment.rows, segment.events) {
-                report.problems.push(format!("{name}: {rows} rows instead of {}", segment.rows));
-            }
-            report.looked_at += rows;
+            let Some(found) = check_segment(&segment)? else { continue };
+            report.problems.extend(found.problems.iter().map(|what| format!("{name}: {what}")));
+            report.looked_at += found.rows;
         }
         report.problems.truncate(PROBLEM_LIMIT);
         Ok(report)
     }
-}
-
-fn check_block(segment: &Segment, info: &BlockInfo, bytes: &[u8]) -> Result<(u64, u64), Fault> {
-    let (mut rows, mut events) = (0, 0);
-    let mut span = Span { max_sequence: info.span.max_sequence, ..Span::default() };
-    let mut last = None;
-    for at in row_places(bytes)? {
-        let bytes = row::row_at(bytes, at)?;
-        let head = row::head(bytes)?;
-        row::decode(bytes, &segment.name(head.container))?;
-        let in_range = (info.low..=info.high).contains(&head.container)
-            && (head.container as usize) < segment.names.len();
-        if !in_range || last.is_some_and(|last| last >= head.key()) {
-            return Err(Fault::damaged("a row is out of order or of no container"));
-        }
-        last = Some(head.key());
-        span.add(&head);
-        rows += 1;
-        events += head.count;
-    }
-    if span != info.span || rows != u64::from(info.rows) {
-        return Err(Fault::damaged("a block is not what the index says"));
-    }
-    Ok((rows, events))
 }

@@ -17,7 +17,7 @@ use crate::codec::{Reader, put_bytes};
 use crate::error::Fault;
 use crate::{StoreError, directory};
 
-const MAGIC: &[u8; 8] = b"HNBTAIL1";
+pub(crate) const MAGIC: &[u8; 8] = b"HNBTAIL1";
 const FRAME_HEAD: usize = 8;
 
 const NAMES: u8 = 1;
@@ -135,9 +135,20 @@ pub(crate) fn replay(
     interner: &Interner,
 ) -> Result<(Buffer, u64), StoreError> {
     let bytes = fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+    let (buffer, length) = replay_bytes(&bytes, path, generation, interner);
+    Ok((buffer, length as u64))
+}
+
+/// The same of a tail's bytes; `path` is for messages.
+pub(crate) fn replay_bytes(
+    bytes: &[u8],
+    path: &Path,
+    generation: u64,
+    interner: &Interner,
+) -> (Buffer, usize) {
     let mut buffer = Buffer::new(generation);
     if !bytes.starts_with(MAGIC) {
-        return Ok((buffer, 0));
+        return (buffer, 0);
     }
     let mut places = HashMap::new();
     let mut length = MAGIC.len();
@@ -149,7 +160,14 @@ pub(crate) fn replay(
         }
         length += FRAME_HEAD + frame.len();
     }
-    Ok((buffer, length as u64))
+    (buffer, length)
+}
+
+/// True for what is left of a frame that was not written whole: it ends too soon, or is zeros where
+/// the system had given the file its length and not its bytes.
+pub(crate) fn is_torn(rest: &[u8]) -> bool {
+    let length = Reader::new(rest).u32().map_or(0, |length| length as usize);
+    rest.len() < FRAME_HEAD + length.max(1) || rest.iter().all(|byte| *byte == 0)
 }
 
 fn frame_at(bytes: &[u8]) -> Option<&[u8]> {

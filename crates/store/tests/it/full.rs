@@ -2,62 +2,15 @@
 //! not permitted.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use crate::common::row;
+use crate::common::{alert, row, tree};
+use crate::disk::Disk;
+use crate::maintain::{content, fill};
 use hanabi_store::{
-    Checkpoint, EventLog, LogOptions, LogQuery, LogRow, Store, StoreError, StoreOptions,
+    About, Checkpoint, DataDirectory, EventLog, LogOptions, LogQuery, LogRow, Store, StoreError,
+    StoreOptions, restore,
 };
-
-/// A small file system in memory, gone with this value.
-struct Disk {
-    path: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Disk {
-    fn mount(test: &str, size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("disk");
-        fs::create_dir(&path).unwrap();
-        let option = format!("size={size}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &option, "tmpfs"])
-            .arg(&path)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!("SKIPPED {test}: mounting a tmpfs is not permitted here");
-            return None;
-        }
-        Some(Self { path, _dir: dir })
-    }
-
-    fn remount(&self, option: &str) {
-        let done = Command::new("mount").args(["-o", option]).arg(&self.path).status().unwrap();
-        assert!(done.success());
-    }
-
-    /// Takes all space but `left` bytes.
-    fn fill(&self, left: u64) -> PathBuf {
-        let filler = self.path.join("filler");
-        let chunk = vec![0u8; 4_096];
-        let mut file = fs::File::create(&filler).unwrap();
-        let mut taken = 0;
-        while std::io::Write::write_all(&mut file, &chunk).is_ok() {
-            taken += chunk.len() as u64;
-        }
-        file.set_len(taken.saturating_sub(left)).unwrap();
-        filler
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg(&self.path).status());
-    }
-}
 
 /// Bytes that do not compress.
 fn noise(mut seed: u64, length: usize) -> Vec<u8> {
@@ -161,4 +114,135 @@ fn a_read_only_disk_is_named() {
         assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
         assert!(error.to_string().contains("read-only"), "{error}");
     }
+}
+
+#[test]
+fn a_read_only_directory_can_be_checked_and_backed_up() {
+    let test = "a_read_only_directory_can_be_checked_and_backed_up";
+    let Some(disk) = Disk::mount(test, "32m") else { return };
+    let data = disk.path.join("data");
+    fill(&data);
+    fs::remove_file(data.join("lock")).unwrap();
+    let before = content(&data);
+    disk.remount("remount,ro");
+    let dir = DataDirectory::hold(&data).unwrap();
+    assert!(dir.look_at_store().unwrap().check().unwrap().is_clean());
+    assert!(dir.look_at_log(true).unwrap().problems.is_empty());
+    let root = tempfile::tempdir().unwrap();
+    dir.back_up(&root.path().join("backup"), &About::default()).unwrap();
+    assert_eq!(content(&root.path().join("backup")).len(), before.len() + 1);
+    let error = dir.open_store().err().unwrap();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+    let error = restore(&root.path().join("backup"), &disk.path.join("new"), false).unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+}
+
+#[test]
+fn a_backup_that_does_not_fit_leaves_nothing_behind() {
+    let test = "a_backup_that_does_not_fit_leaves_nothing_behind";
+    let Some(disk) = Disk::mount(test, "1m") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let (data, backup) = (root.path().join("data"), root.path().join("backup"));
+    fill(&data);
+    let store = Store::open(&data, StoreOptions::default()).unwrap();
+    store.commit(&checkpoint(9, 3_000_000)).unwrap();
+    drop(store);
+    let dir = DataDirectory::hold(&data).unwrap();
+    for name in ["backup", "backup.tar", "backup.tar.zst"] {
+        let error = dir.back_up(&disk.path.join(name), &About::default()).unwrap_err();
+        assert!(matches!(error, StoreError::NoRoom { .. }), "{error:?}");
+    }
+    dir.back_up(&backup, &About::default()).unwrap();
+    // The small disk is a mount, whose content is exchanged in place.
+    for target in [disk.path.clone(), disk.path.join("data")] {
+        let error = restore(&backup, &target, false).unwrap_err();
+        assert!(matches!(error, StoreError::NoRoom { .. }), "{error:?}");
+        assert_eq!(fs::read_dir(&disk.path).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_mounted_directory_is_restored_in_place() {
+    let Some(disk) = Disk::mount("a_mounted_directory_is_restored_in_place", "64m") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let (data, backup) = (root.path().join("data"), root.path().join("backup.tar.zst"));
+    fill(&data);
+    DataDirectory::hold(&data).unwrap().back_up(&backup, &About::default()).unwrap();
+    let expected = content(&data);
+    assert_eq!(restore(&backup, &disk.path, false).unwrap().moved_aside, None);
+    assert!(content(&disk.path) == expected);
+    let store = Store::open(&disk.path, StoreOptions::default()).unwrap();
+    store.commit(&checkpoint(60, 1_000)).unwrap();
+    drop(store);
+    let newer = content(&disk.path);
+    let aside = restore(&backup, &disk.path, true).unwrap().moved_aside.unwrap();
+    assert!(content(&aside) == newer);
+    let now = content(&disk.path);
+    let own = now.into_iter().filter(|(path, _)| !path.starts_with(aside.file_name().unwrap()));
+    assert!(own.collect::<std::collections::BTreeMap<_, _>>() == expected);
+    // A restore that was cut off lets nobody start in what it left.
+    fs::write(disk.path.join("format"), "hanabi-restore unfinished\n").unwrap();
+    let error = Store::open(&disk.path, StoreOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("did not finish"), "{error}");
+    restore(&backup, &disk.path, true).unwrap();
+    Store::open(&disk.path, StoreOptions::default()).unwrap();
+}
+
+#[test]
+fn alerts_and_snapshots_have_a_reserve_and_the_oldest_events_go_first() {
+    let test = "alerts_and_snapshots_have_a_reserve_and_the_oldest_events_go_first";
+    let Some(disk) = Disk::mount(test, "40m") else { return };
+    let data = disk.path.join("data");
+    let store = Store::open(&data, StoreOptions::default()).unwrap();
+    assert!(store.keep_reserve().unwrap() && store.keep_reserve().unwrap());
+    let options = LogOptions { memory_bytes: 512 << 10, ..LogOptions::default() };
+    let log = EventLog::open(&data, options).unwrap();
+    let fresh = |number: u64| LogRow {
+        object: format!("{:02x?}", noise(number + 1, 400)),
+        ..row(number, number)
+    };
+    for first in (0..4_000).step_by(100) {
+        log.append(1, &(first..first + 100).map(fresh).collect::<Vec<_>>());
+    }
+    log.flush().unwrap();
+    let filler = disk.fill(0);
+    // As the service does it: the oldest segment, and when there is none, the reserve.
+    let (mut segments, mut reserves) = (0, 0);
+    let with_room =
+        |write: &dyn Fn() -> Result<(), StoreError>, segments: &mut u64, reserves: &mut u64| {
+            while let Err(error) = write() {
+                assert!(error.is_full(), "{error:?}");
+                if log.make_room().unwrap() {
+                    *segments += 1;
+                } else {
+                    assert!(store.use_reserve().unwrap(), "there is no room for {error}");
+                    *reserves += 1;
+                }
+            }
+        };
+    let (before, oldest) = (log.stats(), log.stats().oldest);
+    let mut sequence = 1;
+    while reserves == 0 {
+        sequence += 1;
+        let one = Checkpoint {
+            alerts: vec![alert(sequence, 1_000 + sequence)],
+            ..checkpoint(sequence, 200_000)
+        };
+        with_room(&|| store.commit(&one), &mut segments, &mut reserves);
+        let snapshot = || store.put_snapshot("p", sequence, &tree(9, sequence));
+        with_room(&snapshot, &mut segments, &mut reserves);
+        let stats = log.stats();
+        assert!(segments == 0 || stats.oldest > oldest || stats.rows == 0, "the oldest go first");
+        assert!(reserves == 0 || stats.segments == 0, "the reserve goes last");
+        assert!(sequence < 1_000, "{stats:?}");
+    }
+    assert_eq!(segments, before.segments, "all events but the newest gave way");
+    assert_eq!(log.stats().expired + log.stats().rows, before.rows);
+    assert_eq!(store.restore().unwrap().sequence, Some(sequence));
+    assert_eq!(store.stats().unwrap().alerts, sequence - 1);
+    assert_eq!(store.snapshot("p", None).unwrap().unwrap().0, sequence);
+    assert!(store.check().unwrap().is_clean());
+    assert!(!store.keep_reserve().unwrap() || fs::metadata(data.join("reserve")).is_ok());
+    fs::remove_file(filler).unwrap();
+    assert!(store.keep_reserve().unwrap());
 }

@@ -2,17 +2,23 @@
 //! done must be there, once.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::common::{alert, row};
+use crate::common::{alert, row, tree};
 use hanabi_detect::{Alert, AlertState};
-use hanabi_store::{Checkpoint, EventLog, LogOptions, LogQuery, LogRow, Store, StoreOptions};
+use hanabi_store::{
+    AuditEntry, Checkpoint, EventLog, LogOptions, LogQuery, LogRow, Store, StoreOptions,
+};
 
 const CHILD_DIR: &str = "HANABI_STORE_TEST_CHILD";
-const ROUNDS: u64 = 20;
+/// Kills in the usual run; a hundred take their time.
+const ROUNDS: u64 = 12;
+const SLOW_ROUNDS: u64 = 100;
+const IDENTITY: &str = "shop:web";
 const PROFILES: u64 = 5;
 const ALERTS: u64 = 40;
 const ROWS: u64 = 20;
@@ -38,6 +44,8 @@ fn checkpoint(sequence: u64) -> Checkpoint {
         positions: vec![("file".into(), sequence.to_le_bytes().to_vec())],
         profiles: vec![(format!("p{}", sequence % PROFILES), profile(sequence))],
         alerts: vec![alert_of(sequence, AlertState::Open)],
+        // What a person did, in the transaction that it belongs to.
+        audit: vec![AuditEntry { object: sequence.to_string(), ..AuditEntry::default() }],
         engine: sequence.to_string().into_bytes(),
         counters: sequence.to_le_bytes().to_vec(),
         ..Checkpoint::default()
@@ -70,6 +78,10 @@ fn child() {
             store.put_alert(&alert_of(sequence, AlertState::Acknowledged)).unwrap();
             writeln!(out, "\nacknowledged {sequence}").unwrap();
         }
+        if sequence.is_multiple_of(4) {
+            store.put_snapshot(IDENTITY, sequence, &tree(4, sequence)).unwrap();
+            writeln!(out, "\nkept {sequence}").unwrap();
+        }
         if sequence.is_multiple_of(10) {
             log.flush().unwrap();
             writeln!(out, "\nflushed {sequence}").unwrap();
@@ -82,6 +94,7 @@ fn child() {
 struct Said {
     committed: u64,
     acknowledged: u64,
+    kept: u64,
     flushed: u64,
 }
 
@@ -102,6 +115,7 @@ fn run_and_kill(dir: &Path, after: Duration) -> Said {
             match word {
                 "committed" => said.committed = number,
                 "acknowledged" => said.acknowledged = number,
+                "kept" => said.kept = number,
                 "flushed" => said.flushed = number,
                 _ => continue,
             }
@@ -121,13 +135,29 @@ fn run_and_kill(dir: &Path, after: Duration) -> Said {
 
 #[test]
 fn nothing_acknowledged_is_lost_or_doubled() {
+    survive(ROUNDS);
+}
+
+#[test]
+#[ignore = "a hundred kills take a minute"]
+fn slow_nothing_is_lost_or_doubled_by_a_hundred_kills() {
+    survive(SLOW_ROUNDS);
+}
+
+/// Milliseconds up to `limit`, others in every run.
+fn any_moment(limit: u64) -> u64 {
+    RandomState::new().build_hasher().finish() % limit
+}
+
+fn survive(rounds: u64) {
     let dir = tempfile::tempdir().unwrap();
     let (mut flushed, mut last) = (BTreeSet::new(), 0);
-    for round in 0..ROUNDS {
-        let after = if round % 4 == 3 { 0 } else { 20 + round * 53 % 250 };
+    for round in 0..rounds {
+        let after = if round % 4 == 3 { 0 } else { 1 + any_moment(250) };
         let said = run_and_kill(dir.path(), Duration::from_millis(after));
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
         let sequence = check_store(&store, last, &said);
+        check_history(&store, sequence, &said);
         drop(store);
         if said.flushed > 0 {
             flushed.extend(last + 1..=said.flushed);
@@ -135,7 +165,28 @@ fn nothing_acknowledged_is_lost_or_doubled() {
         check_log(dir.path(), sequence, &flushed);
         last = sequence;
     }
-    assert!(last > ROUNDS, "the child got to {last} only");
+    assert!(last > rounds, "the child got to {last} only");
+}
+
+/// Actions are there once each, snapshots as they were when the child said so.
+fn check_history(store: &Store, last: u64, said: &Said) {
+    let (mut actions, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.audit(1_000, cursor.as_deref()).unwrap();
+        actions.extend(page.items.into_iter().map(|entry| entry.object.parse::<u64>().unwrap()));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(actions, (1..=last).rev().collect::<Vec<_>>());
+    let history = store.snapshots(IDENTITY).unwrap();
+    assert!(history.iter().all(|one| one.time.is_multiple_of(4)), "{history:?}");
+    if said.kept > 0 {
+        assert!(history[0].time >= said.kept, "{} of {history:?}", said.kept);
+        let (_, kept) = store.snapshot(IDENTITY, Some(said.kept)).unwrap().unwrap();
+        assert_eq!(kept, tree(4, said.kept));
+    }
 }
 
 fn check_store(store: &Store, before: u64, said: &Said) -> u64 {

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
+mod disk;
 mod full;
 mod kill;
 mod log;
+mod maintain;
 mod model;
 mod store;

@@ -1,6 +1,7 @@
 //! Random histories against plain maps: whatever happened, what is read is what was written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::common::{alert, incident, row};
 use hanabi_detect::{Alert, AlertState};
@@ -129,6 +130,25 @@ fn compare(store: &Store, model: &Model) {
     assert_eq!(listed(store, one), model.newest_first(meant));
     let report = store.check().unwrap();
     assert!(report.is_clean(), "{report:?}");
+}
+
+/// The files of the log that are not sealed, with their lengths.
+fn tails(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let entries = std::fs::read_dir(dir.join("events")).unwrap().map(|entry| entry.unwrap().path());
+    let tails = entries.filter(|path| path.to_str().unwrap().contains("/tail-"));
+    tails.map(|path| (path.clone(), std::fs::metadata(path).unwrap().len())).collect()
+}
+
+/// A log's files as they are at this moment, in another directory.
+fn copied(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("events")).unwrap();
+    for entry in std::fs::read_dir(dir.join("events")).unwrap() {
+        let from = entry.unwrap().path();
+        let to = copy.path().join("events").join(from.file_name().unwrap());
+        std::fs::copy(from, to).unwrap();
+    }
+    copy
 }
 
 proptest! {
@@ -294,6 +314,62 @@ proptest! {
         log.truncate_after(cut).unwrap();
         prop_assert_eq!(count(&log), total(cut));
         prop_assert_eq!(log.stats().events, total(cut));
+        prop_assert!(log.check().unwrap().is_clean());
+    }
+
+    /// What a kill leaves is what the files held at that moment, the last write cut off anywhere.
+    #[test]
+    fn counts_are_exact_through_kills_at_the_borders_of_flushes(
+        batches in vec(vec((0..6u64, 0..3u64, 1..4u64), 1..60), 4..16),
+        kills in vec((1..6u64, 0..4u64, any::<prop::sample::Index>(), any::<bool>()), 1..5),
+    ) {
+        let options = LogOptions { memory_bytes: 12 << 10, merge_above: 2, ..LogOptions::default() };
+        let rows = |sequence: u64| -> Vec<LogRow> {
+            let merged = batches[sequence as usize - 1].iter().map(|(object, second, count)| {
+                LogRow { count: *count, ..row(*object, second * SECOND) }
+            });
+            merged.collect()
+        };
+        let total = |upto: u64| -> u64 {
+            batches.iter().take(upto as usize).flatten().map(|(_, _, count)| *count).sum()
+        };
+        let count = |log: &EventLog| -> u64 {
+            let rows = read(log, LogQuery { limit: 100, ..LogQuery::default() });
+            rows.iter().map(|row| row.count).sum()
+        };
+        let last = batches.len() as u64;
+        let mut dir = tempfile::tempdir().unwrap();
+        let mut checkpoint = 0;
+        for (flushed, beyond, cut, whole) in kills {
+            let log = EventLog::open(dir.path(), options.clone()).unwrap();
+            log.truncate_after(checkpoint).unwrap();
+            prop_assert_eq!(count(&log), total(checkpoint));
+            let flushed = (checkpoint + flushed).min(last);
+            (checkpoint + 1..=flushed).for_each(|sequence| log.append(sequence, &rows(sequence)));
+            log.flush().unwrap();
+            checkpoint = flushed;
+            let border = tails(dir.path());
+            let beyond = (flushed + beyond).min(last);
+            (flushed + 1..=beyond).for_each(|sequence| log.append(sequence, &rows(sequence)));
+            log.flush().unwrap();
+            dir = copied(dir.path());
+            for (path, length) in tails(dir.path()) {
+                let name = path.file_name();
+                let kept = border.iter().find(|(old, _)| old.file_name() == name);
+                // A tail that was begun after the border may be cut anywhere, too.
+                let kept = kept.map_or(0, |(_, length)| *length);
+                if !whole {
+                    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+                    file.set_len(kept + cut.index((length - kept) as usize + 1) as u64).unwrap();
+                }
+            }
+        }
+        let log = EventLog::open(dir.path(), options).unwrap();
+        log.truncate_after(checkpoint).unwrap();
+        (checkpoint + 1..=last).for_each(|sequence| log.append(sequence, &rows(sequence)));
+        log.flush().unwrap();
+        prop_assert_eq!(count(&log), total(last));
+        prop_assert_eq!(log.stats().events, total(last));
         prop_assert!(log.check().unwrap().is_clean());
     }
 }
