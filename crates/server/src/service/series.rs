@@ -69,7 +69,7 @@ fn run(store: &SeriesStore, exporter: &Exporter, every: Duration, stopped: &Rece
         }
         if cleaned.elapsed() >= CLEAN_EVERY {
             cleaned = Instant::now();
-            told(exporter, store.retain());
+            told(exporter, store.retain((now() / 1_000_000) as i64));
         }
     }
 }
