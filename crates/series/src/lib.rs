@@ -16,6 +16,7 @@ pub mod remote;
 mod sample;
 mod storage;
 mod store;
+mod times;
 mod value;
 
 pub use answers::{metric, selector};
@@ -24,5 +25,6 @@ pub use error::QueryError;
 pub use labels::{Labels, NAME};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
-pub use store::{Appended, SeriesError, SeriesStore, StoreOptions};
+pub use store::{Appended, FILE, SeriesError, SeriesStore, StoreOptions};
+pub use times::{length, time};
 pub use value::{Answer, number};

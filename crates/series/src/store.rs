@@ -28,6 +28,8 @@ const SERIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("series");
 /// By series and the time of the first sample.
 const CHUNKS: TableDefinition<'_, (u64, i64), &[u8]> = TableDefinition::new("chunks");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// The name of the store in its directory.
+pub const FILE: &str = "series.redb";
 /// The version of all of it.
 const VERSION: u64 = 1;
 
@@ -60,6 +62,12 @@ pub enum SeriesError {
         path: PathBuf,
         /// Why.
         source: Box<redb::Error>,
+    },
+    /// Another process has it open.
+    #[error("{path} is held by another process", path = path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// It was written by a later version.
     #[error("{path} is of version {found}, and this program knows versions up to {VERSION}: use the program that wrote it", path = path.display())]
@@ -166,11 +174,14 @@ pub struct SeriesStore {
 impl SeriesStore {
     /// Opens or creates the store in a directory that exists.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, SeriesError> {
-        let path = dir.join("series.redb");
-        let failed = |source: redb::Error| SeriesError::Database {
-            operation: "open",
-            path: path.clone(),
-            source: Box::new(source),
+        let path = dir.join(FILE);
+        let failed = |source: redb::Error| match source {
+            redb::Error::DatabaseAlreadyOpen => SeriesError::InUse { path: path.clone() },
+            source => SeriesError::Database {
+                operation: "open",
+                path: path.clone(),
+                source: Box::new(source),
+            },
         };
         let database = Database::create(&path).map_err(|error| failed(error.into()))?;
         let found = prepare(&database).map_err(failed)?;
@@ -412,6 +423,10 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     let found = {
         let mut meta = transaction.open_table(META)?;
         let found = meta.get("version")?.map(|version| version.value());
+        if let Some(later) = found.filter(|found| *found > VERSION) {
+            // Its tables may be others.
+            return Ok(later);
+        }
         if found.is_none() {
             meta.insert("version", VERSION)?;
         }

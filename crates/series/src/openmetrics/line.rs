@@ -176,7 +176,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 
 fn exemplar(text: &str) -> Result<(), Wrong> {
     let read = || {
-        let (_, rest) = labels(text.strip_prefix('{')?, &mut Vec::new()).ok().map(|r| ((), r))?;
+        let rest = labels(text.strip_prefix('{')?, &mut Vec::new()).ok()?;
         let mut words = rest.strip_prefix(' ')?.split(' ');
         float(words.next()?)?;
         let time_reads = words.next().is_none_or(|word| float(word).is_some());

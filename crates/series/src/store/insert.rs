@@ -28,6 +28,14 @@ impl SeriesStore {
         for (labels, sample) in samples {
             by_series.entry(labels).or_default().push(sample);
         }
+        self.insert_series(by_series)
+    }
+
+    /// The same, of samples that stand by series already.
+    pub fn insert_series(
+        &self,
+        by_series: BTreeMap<Labels, Vec<Sample>>,
+    ) -> Result<Appended, SeriesError> {
         let mut state = self.state.write();
         let mut all = Appended::default();
         self.put(&mut state, by_series, &mut all).map_err(|source| self.failed("write", source))?;

@@ -123,8 +123,8 @@ fn what_is_inserted_is_older_newer_between_and_there_already() {
         let found = [7, 6_993, 10_000, 12_005, 12_010, 12_995, 12_990, 20_000].map(value);
         assert_eq!(found, [0.5, 0.5, 1_000.0, -1.0, 1_201.0, -3.0, 1_299.0, -4.0]);
         assert!(is_stale(all(store, "other")[0].samples[0].value));
-        let part = store.select(&[Matcher::Equal(NAME.into(), "up".into())], 7, 20, 9).unwrap();
-        assert_eq!(part[0].samples.iter().map(|s| s.time).collect::<Vec<_>>(), [7, 14]);
+        let some = store.select(&[Matcher::Equal(NAME.into(), "up".into())], 7, 20, 9).unwrap();
+        assert_eq!(some[0].samples.iter().map(|s| s.time).collect::<Vec<_>>(), [7, 14]);
     };
     check(&store);
     assert_eq!(store.append(&[at(20_000, -4.0), at(19_999, 1.0)]).known, 1);
@@ -213,7 +213,7 @@ fn a_later_version_and_a_second_process_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let second = SeriesStore::open(dir.path(), StoreOptions::default()).err().unwrap();
-    assert!(second.to_string().contains("series.redb"), "{second}");
+    assert!(second.to_string().contains("series.redb is held by another process"), "{second}");
     let transaction = store.database.begin_write().unwrap();
     transaction.open_table(META).unwrap().insert("version", 9).unwrap();
     transaction.commit().unwrap();

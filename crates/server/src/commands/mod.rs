@@ -6,4 +6,5 @@ pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod logging;
 pub(crate) mod profile;
+pub(crate) mod series;
 mod text;

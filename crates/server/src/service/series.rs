@@ -8,15 +8,26 @@ use std::{
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use hanabi_series::{Labels, SeriesStore, exposition};
+use hanabi_series::{Labels, SeriesStore, StoreOptions, exposition};
 use hanabi_telemetry::{Exporter, Format};
 
 use super::now;
+use crate::config::Config;
 
 /// How often what was scraped is made durable: a kill loses at most so much.
 const COMMIT_EVERY: Duration = Duration::from_mins(1);
 /// How often old samples are deleted.
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
+
+/// The limits of the store, as configured.
+pub(crate) fn options(config: &Config) -> StoreOptions {
+    let kept = config.series();
+    StoreOptions {
+        retention: kept.retention.as_duration().as_millis() as i64,
+        max_bytes: kept.max_bytes.as_u64(),
+        ..StoreOptions::default()
+    }
+}
 
 /// The thread that scrapes; it ends, and makes all durable, when this is dropped.
 pub(crate) struct Scraper {
