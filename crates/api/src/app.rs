@@ -77,6 +77,8 @@ pub struct AppParts {
     pub log: Arc<EventLog>,
     /// The service's own metrics over time.
     pub series: Arc<SeriesStore>,
+    /// Whether others may write series (`series.remote_write_receiver`).
+    pub remote_write: bool,
     /// Where `POST /ingest/falco` puts its lines.
     pub intake: Intake,
     /// What `/metrics` writes out, and where requests are counted.

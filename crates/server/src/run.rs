@@ -15,7 +15,7 @@ use hanabi_api::{
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
-use hanabi_series::{SeriesStore, StoreOptions as SeriesOptions};
+use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -36,7 +36,7 @@ use crate::{
         now,
         observer::Watcher,
         rows::Rows,
-        series::Scraper,
+        series::{self, Scraper},
         sources::{Sources, Threads},
         state::{self, Start},
     },
@@ -172,6 +172,7 @@ fn assemble(
         store,
         log,
         series,
+        remote_write: config.series().remote_write_receiver,
         intake: queue,
         exporter,
         config: shown(config),
@@ -210,15 +211,7 @@ fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
             ..LogOptions::default()
         },
     )?;
-    let kept = config.series();
-    let series = SeriesStore::open(
-        dir,
-        SeriesOptions {
-            retention: kept.retention.as_duration().as_millis() as i64,
-            max_bytes: kept.max_bytes.as_u64(),
-            ..SeriesOptions::default()
-        },
-    )?;
+    let series = SeriesStore::open(dir, series::options(config))?;
     let budget = config.ingest().journal_bytes.as_u64();
     let default = JournalOptions::default();
     let journal = Journal::open(

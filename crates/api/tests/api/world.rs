@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) stream: StreamLimits,
     pub(crate) intake: IntakeOptions,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) remote_write: bool,
 }
 
 impl Default for Setup {
@@ -41,6 +42,7 @@ impl Default for Setup {
             stream: StreamLimits::default(),
             intake: IntakeOptions::default(),
             allowed_hosts: vec!["hanabi.example".into()],
+            remote_write: false,
         }
     }
 }
@@ -96,6 +98,7 @@ impl World {
             store: store.clone(),
             log: log.clone(),
             series: series(dir.path()),
+            remote_write: setup.remote_write,
             intake,
             exporter,
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),

@@ -227,6 +227,8 @@ pub(crate) struct Series {
     pub(crate) retention: Period,
     /// Bound of what is kept, in bytes.
     pub(crate) max_bytes: ByteSize,
+    /// Whether a Prometheus may write here.
+    pub(crate) remote_write_receiver: bool,
 }
 
 /// `[log]`.

@@ -240,6 +240,7 @@ fn series(check: &mut Checker) -> Series {
         scrape_every: check.period("series.scrape_every", SECOND..=HOUR),
         retention: check.period("series.retention", HOUR..=YEAR),
         max_bytes: check.size("series.max_bytes", ByteSize::mib(1)..=tebibyte),
+        remote_write_receiver: check.switch("series.remote_write_receiver"),
     }
 }
 

@@ -14,4 +14,5 @@ mod recordings;
 mod restart;
 mod rotation;
 mod same;
+mod series;
 mod service;
