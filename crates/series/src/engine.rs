@@ -7,6 +7,7 @@ use promql_parser::parser::{self, Expr, Function, value::ValueType};
 use crate::{
     Answer, Labels, QueryError, Sample, Storage,
     eval::{Column, Evaluator, Value},
+    literals::without_separators,
 };
 
 /// Points of one series in an answer at most, as in Prometheus: more than any screen has columns.
@@ -158,7 +159,7 @@ fn read(query: &str) -> Result<Expr, QueryError> {
         // It fails where the parser has learned the name, which is as good.
         drop(parser::function::register_extra_functions(vec![function]));
     });
-    parser::parse(query).map_err(QueryError::BadData)
+    parser::parse(&without_separators(query)).map_err(QueryError::BadData)
 }
 
 /// Times far beyond any calendar would be no numbers any more when something is added to them.

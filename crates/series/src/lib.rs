@@ -11,6 +11,7 @@ mod error;
 mod eval;
 pub mod exposition;
 mod labels;
+mod literals;
 pub mod openmetrics;
 pub mod remote;
 mod sample;

@@ -37,7 +37,7 @@ impl Evaluator<'_> {
             }
             token::T_LIMITK => {
                 let count = self.scalar(parameter.ok_or_else(missing)?)?;
-                self.some(columns, &groups, &count)
+                some(columns, &groups, &count)
             }
             token::T_QUANTILE => {
                 let of = self.scalar(parameter.ok_or_else(missing)?)?;
@@ -69,30 +69,6 @@ impl Evaluator<'_> {
             Column { labels: labels.clone(), points }
         };
         groups.iter().map(group).collect()
-    }
-
-    /// The first of each group, by labels; they keep their labels.
-    fn some(
-        &self,
-        mut columns: Vec<Column>,
-        groups: &Groups,
-        count: &[f64],
-    ) -> Result<Vec<Column>, QueryError> {
-        for (step, count) in count.iter().enumerate() {
-            let count = whole(*count)?;
-            for (_, members) in groups {
-                let there: Vec<usize> = members
-                    .iter()
-                    .copied()
-                    .filter(|at| columns[*at].points[step].is_some())
-                    .collect();
-                for at in there.into_iter().skip(count) {
-                    columns[at].points[step] = None;
-                }
-            }
-        }
-        columns.retain(|column| column.points.iter().any(Option::is_some));
-        Ok(columns)
     }
 
     /// The largest or smallest of each group; they keep their labels.
@@ -147,6 +123,26 @@ impl Evaluator<'_> {
         let columns = all.into_iter().map(|(labels, points)| Column { labels, points });
         joined(columns.collect())
     }
+}
+
+/// The first of each group, by labels; they keep their labels.
+fn some(
+    mut columns: Vec<Column>,
+    groups: &Groups,
+    count: &[f64],
+) -> Result<Vec<Column>, QueryError> {
+    for (step, count) in count.iter().enumerate() {
+        let count = whole(*count)?;
+        for (_, members) in groups {
+            let there: Vec<usize> =
+                members.iter().copied().filter(|at| columns[*at].points[step].is_some()).collect();
+            for at in there.into_iter().skip(count) {
+                columns[at].points[step] = None;
+            }
+        }
+    }
+    columns.retain(|column| column.points.iter().any(Option::is_some));
+    Ok(columns)
 }
 
 /// How many are asked for.
