@@ -162,8 +162,7 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
-    let every = config.series().scrape_every.as_duration();
-    let scraper = Scraper::start(Arc::clone(&series), exporter.clone(), every)?;
+    let scraper = Scraper::start(Arc::clone(&series), exporter.clone(), config.series())?;
     let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
     let app = App::new(AppParts {
         live,

@@ -1,4 +1,5 @@
 //! `hanabi series …`: the time series of a data directory, while no service has it.
+#![allow(clippy::doc_markdown, reason = "these comments are printed as help")]
 
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ use hanabi_series::{Labels, SeriesStore, StoreOptions, exposition};
 use hanabi_telemetry::{Exporter, Format};
 
 use super::now;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// How often what was scraped is made durable: a kill loses at most so much.
 const COMMIT_EVERY: Duration = Duration::from_mins(1);
@@ -36,12 +36,13 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    /// Scrapes at whole multiples of `every`.
+    /// Scrapes at whole multiples of the time between two scrapes.
     pub(crate) fn start(
         store: Arc<SeriesStore>,
         exporter: Exporter,
-        every: Duration,
+        config: &config::Series,
     ) -> anyhow::Result<Self> {
+        let every = config.scrape_every.as_duration();
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()
             .name("hanabi-series".to_owned())
