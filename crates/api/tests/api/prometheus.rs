@@ -60,7 +60,7 @@ async fn what_cannot_be_answered_is_said_in_prometheus_words() {
         ("/api/v1/query_range?query=up&start=1&end=2", 400, "bad_data"),
         ("/api/v1/query_range?query=up&start=0&end=99999999&step=1", 400, "bad_data"),
         ("/api/v1/series", 400, "bad_data"),
-        ("/api/v1/query?query=limitk(1,events_total)", 400, "bad_data"),
+        ("/api/v1/query?query=limit_ratio(0.5,events_total)", 400, "bad_data"),
     ] {
         let answer = get(world.addr, path).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
