@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hanabi_event::EventTime;
 use hanabi_ingest::Intake;
+use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, Store};
 use hanabi_telemetry::{Exporter, Format};
 use serde_json::Value;
@@ -78,6 +79,8 @@ pub struct AppParts {
     pub log: Arc<EventLog>,
     /// Where `PromQL` is answered.
     pub room: Room,
+    /// Where `POST /api/v1/write` puts its samples; nowhere unless `series.remote_write_receiver` is on.
+    pub receiver: Option<Arc<SeriesStore>>,
     /// Where `POST /ingest/falco` puts its lines.
     pub intake: Intake,
     /// What `/metrics` writes out, and where requests are counted.

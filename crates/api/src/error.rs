@@ -52,6 +52,12 @@ pub enum ApiError {
     /// No such route.
     #[error("there is nothing at this path")]
     NoRoute,
+    /// The route exists where the configuration says so, and it does not.
+    #[error("this route is switched off: set `{key} = true` in the configuration")]
+    SwitchedOff {
+        /// The key that switches it on.
+        key: &'static str,
+    },
     /// The route exists, the method does not.
     #[error("this path does not take that method")]
     MethodNotAllowed,
@@ -73,6 +79,12 @@ pub enum ApiError {
     #[error("the body cannot be read: {reason}")]
     BadBody {
         /// Why.
+        reason: String,
+    },
+    /// Samples that cannot be taken; the others are.
+    #[error("not all samples were taken: {reason}")]
+    SamplesRefused {
+        /// How many, and why.
         reason: String,
     },
     /// The body is longer than allowed, as sent or unpacked.
@@ -159,12 +171,16 @@ impl ApiError {
             }
             Self::NotFound { .. } => ("not_found", StatusCode::NOT_FOUND, "Not found"),
             Self::NoRoute => ("no_route", StatusCode::NOT_FOUND, "Not found"),
+            Self::SwitchedOff { .. } => ("switched_off", StatusCode::NOT_FOUND, "Switched off"),
             Self::MethodNotAllowed => {
                 ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
             Self::Ambiguous { .. } => ("ambiguous", StatusCode::CONFLICT, "Several have this name"),
             Self::Conflict { .. } => ("conflict", StatusCode::CONFLICT, "Not as things are"),
             Self::BadBody { .. } => ("bad_body", StatusCode::BAD_REQUEST, "The body is wrong"),
+            Self::SamplesRefused { .. } => {
+                ("samples_refused", StatusCode::BAD_REQUEST, "Samples were refused")
+            }
             Self::BodyTooLarge { .. } => {
                 ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
             }
@@ -195,6 +211,7 @@ impl ApiError {
             }
             Self::UnknownParameter { field, known } => json!({ "field": field, "bound": known }),
             Self::Ambiguous { candidates, .. } => json!({ "candidates": candidates }),
+            Self::SwitchedOff { key } => json!({ "field": key }),
             Self::BodyTooLarge { limit } => json!({ "field": "body", "bound": limit }),
             Self::UnsupportedMedia { field, value, bound } => {
                 json!({ "field": field, "value": value, "bound": bound })

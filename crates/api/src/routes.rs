@@ -9,6 +9,7 @@ mod overview;
 mod page;
 mod profiles;
 mod prometheus;
+mod remote_write;
 mod rulings;
 mod stream;
 mod tree;
@@ -80,6 +81,7 @@ fn prometheus_routes() -> Router<Arc<AppState>> {
         .route("/api/v1/label/{name}/values", get(prometheus::label_values))
         .route("/api/v1/metadata", get(prometheus::metadata))
         .route("/api/v1/status/buildinfo", get(prometheus::buildinfo))
+        .route("/api/v1/write", post(remote_write::write).layer(remote_write::body_limit()))
 }
 
 /// The routes that only change something.

@@ -1,8 +1,10 @@
 //! Answers in the shape of Prometheus' HTTP API.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, Labels, Matcher, QueryError, Sample, number};
+use crate::{Answer, Labels, Matcher, NAME, QueryError, Sample, number};
 
 impl Answer {
     /// `data` of an answer to `query` or `query_range`.
@@ -24,6 +26,38 @@ impl Answer {
         };
         json!({ "resultType": kind, "result": result })
     }
+}
+
+impl fmt::Display for Answer {
+    /// As `promtool query` prints it, without the last line's end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let point = |s: &Sample| format!("{} @[{}]", number(s.value), seconds(s.time));
+        let lines: Vec<String> = match self {
+            Self::Scalar(sample) => vec![format!("scalar: {}", point(sample))],
+            Self::Text(_, text) => vec![text.clone()],
+            Self::Vector(all) => {
+                all.iter().map(|(l, sample)| format!("{} => {}", name(l), point(sample))).collect()
+            }
+            Self::Matrix(all) => {
+                let one = |(labels, samples): &(Labels, Vec<Sample>)| {
+                    let points: Vec<String> = samples.iter().map(point).collect();
+                    format!("{} =>\n{}", name(labels), points.join("\n"))
+                };
+                all.iter().map(one).collect()
+            }
+        };
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// `up{job="api"}`; the braces only where there is something in them, or no name before them.
+fn name(labels: &Labels) -> String {
+    let name = labels.get(NAME);
+    let others = labels.nameless();
+    if !name.is_empty() && others.iter().next().is_none() {
+        return name.to_owned();
+    }
+    format!("{name}{others}")
 }
 
 /// Labels as an object.
@@ -63,6 +97,15 @@ mod tests {
         let scalar = Answer::Scalar(Sample { time: 2_000, value: 1.0 });
         let text = r#"{"result":[2,"1"],"resultType":"scalar"}"#;
         assert_eq!(scalar.to_json().to_string(), text);
+        assert_eq!(scalar.to_string(), "scalar: 1 @[2]");
+        let named = labels.with("job", "a\"b");
+        assert_eq!(
+            Answer::Vector(vec![(labels.clone(), sample), (named, sample)]).to_string(),
+            "up => +Inf @[1.5]\nup{job=\"a\\\"b\"} => +Inf @[1.5]"
+        );
+        let two = vec![sample, Sample { time: 2_000, value: 0.5 }];
+        let matrix = Answer::Matrix(vec![(Labels::default(), two)]);
+        assert_eq!(matrix.to_string(), "{} =>\n+Inf @[1.5]\n0.5 @[2]");
         assert_eq!(selector("up{a=\"b\"}").unwrap().len(), 2);
         assert!(selector("sum(up)").is_err());
     }

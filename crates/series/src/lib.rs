@@ -11,11 +11,14 @@ mod error;
 mod eval;
 pub mod exposition;
 mod labels;
+mod literals;
+pub mod openmetrics;
 pub mod remote;
 mod sample;
 mod storage;
 mod store;
 mod templates;
+mod times;
 mod upstream;
 mod value;
 
@@ -26,9 +29,10 @@ pub use labels::{Labels, NAME};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
 pub use store::{
-    Appended, SeriesError, SeriesReport, SeriesStore, StoreOptions, check as check_store,
+    Appended, FILE, SeriesError, SeriesReport, SeriesStore, StoreOptions, check as check_store,
     database_path,
 };
 pub use templates::{TEMPLATES, Template};
+pub use times::{length, time};
 pub use upstream::{Reply, Upstream, UpstreamError};
 pub use value::{Answer, number};

@@ -9,6 +9,14 @@ pub struct Sample {
     pub value: f64,
 }
 
+impl Sample {
+    /// The same value, as one that is sent twice has it: NaN is the same as itself.
+    pub(crate) fn is_same_value(self, other: Self) -> bool {
+        let same_nan = self.value.is_nan() && other.value.is_nan();
+        self.value == other.value || (same_nan && is_stale(self.value) == is_stale(other.value))
+    }
+}
+
 /// The NaN by which Prometheus marks that a series has ended (`model/value/value.go`).
 const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 

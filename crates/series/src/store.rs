@@ -2,17 +2,20 @@
 //!
 //! Samples are appended in memory and made durable by [`SeriesStore::commit`], all or nothing; a kill
 //! or a torn write leaves the last commit. A chunk that is not full is written again with the next
-//! commit. Time comes with the samples: the store has no clock.
+//! commit. Time comes with the samples: the store has no clock. What is older than the newest samples
+//! is taken by [`SeriesStore::insert`].
 
 mod index;
+mod insert;
 mod maintain;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
 use parking_lot::RwLock;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::{
     Labels, QueryError, Sample, Series, Storage,
@@ -28,6 +31,8 @@ const SERIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("series");
 /// By series and the time of the first sample.
 const CHUNKS: TableDefinition<'_, (u64, i64), &[u8]> = TableDefinition::new("chunks");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// The name of the store in its directory.
+pub const FILE: &str = "series.redb";
 /// The version of all of it.
 const VERSION: u64 = 1;
 
@@ -61,6 +66,12 @@ pub enum SeriesError {
         /// Why.
         source: Box<redb::Error>,
     },
+    /// Another process has it open.
+    #[error("{path} is held by another process", path = path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// It was written by a later version.
     #[error("{path} is of version {found}, and this program knows versions up to {VERSION}: use the program that wrote it", path = path.display())]
     Version {
@@ -76,8 +87,10 @@ pub enum SeriesError {
 pub struct Appended {
     /// Taken.
     pub taken: u64,
-    /// Not later than the last of their series.
+    /// Not later than the last of their series, where that matters.
     pub out_of_order: u64,
+    /// There already: the same time, and where that matters the same value.
+    pub known: u64,
     /// Of new series, past the limit.
     pub too_many_series: u64,
 }
@@ -86,12 +99,23 @@ pub struct Appended {
 #[derive(Clone, Debug, Default)]
 struct Head {
     samples: Vec<Sample>,
-    /// The time of the last sample, wherever it is.
-    last: Option<i64>,
+    /// The last sample, wherever it is.
+    last: Option<Sample>,
     /// Samples that no commit has.
     dirty: bool,
     /// It was in the last scrape, and no end was noted.
     live: bool,
+}
+
+impl Head {
+    fn last_time(&self) -> Option<i64> {
+        self.last.map(|last| last.time)
+    }
+
+    fn push(&mut self, sample: Sample) {
+        self.samples.push(sample);
+        (self.last, self.dirty) = (Some(sample), true);
+    }
 }
 
 #[derive(Default)]
@@ -102,6 +126,30 @@ struct State {
 }
 
 impl State {
+    fn write_heads(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        let mut series = transaction.open_table(SERIES)?;
+        let mut chunks = transaction.open_table(CHUNKS)?;
+        for (at, head) in self.heads.iter().enumerate().filter(|(_, head)| head.dirty) {
+            let Some((id, labels)) = self.index.get(at) else { continue };
+            if series.get(id)?.is_none() {
+                series.insert(id, encode_labels(labels).as_slice())?;
+            }
+            for part in head.samples.chunks(CHUNK_SAMPLES) {
+                chunks.insert((id, part[0].time), chunk::pack(part).as_slice())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The heads are durable: what fills a chunk is no head's any more.
+    fn written(&mut self) {
+        for head in self.heads.iter_mut().filter(|head| head.dirty) {
+            head.dirty = false;
+            let full = head.samples.len() / CHUNK_SAMPLES * CHUNK_SAMPLES;
+            head.samples.drain(..full);
+        }
+    }
+
     /// Makes the index anew without some of the series.
     fn leave_out(&mut self, ended: &[bool]) {
         let (mut index, mut heads) = (Index::default(), Vec::new());
@@ -129,11 +177,14 @@ pub struct SeriesStore {
 impl SeriesStore {
     /// Opens or creates the store in a directory that exists.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, SeriesError> {
-        let path = dir.join("series.redb");
-        let failed = |source: redb::Error| SeriesError::Database {
-            operation: "open",
-            path: path.clone(),
-            source: Box::new(source),
+        let path = dir.join(FILE);
+        let failed = |source: redb::Error| match source {
+            redb::Error::DatabaseAlreadyOpen => SeriesError::InUse { path: path.clone() },
+            source => SeriesError::Database {
+                operation: "open",
+                path: path.clone(),
+                source: Box::new(source),
+            },
         };
         let database = Database::create(&path).map_err(|error| failed(error.into()))?;
         let found = prepare(&database).map_err(failed)?;
@@ -167,13 +218,25 @@ impl SeriesStore {
             }
         }
         for (head, there) in state.heads.iter_mut().zip(there) {
-            if head.live && !there && head.last.is_none_or(|last| last < time) {
-                head.samples.push(Sample { time, value: stale() });
-                (head.last, head.dirty) = (Some(time), true);
+            if head.live && !there && head.last_time().is_none_or(|last| last < time) {
+                head.push(Sample { time, value: stale() });
             }
             head.live = there;
         }
         all
+    }
+
+    /// The place of a series; a new one where there is room.
+    fn place(&self, state: &mut State, labels: &Labels) -> Option<usize> {
+        let known = state.index.find(labels);
+        if known.is_none() && state.index.len() >= self.options.max_series {
+            return None;
+        }
+        let at = known.unwrap_or_else(|| state.index.add(labels));
+        if state.heads.len() <= at {
+            state.heads.resize_with(at + 1, Head::default);
+        }
+        Some(at)
     }
 
     fn add(
@@ -183,24 +246,20 @@ impl SeriesStore {
         sample: Sample,
         all: &mut Appended,
     ) -> Option<usize> {
-        let known = state.index.find(labels);
-        if known.is_none() && state.index.len() >= self.options.max_series {
+        let Some(at) = self.place(state, labels) else {
             all.too_many_series += 1;
             return None;
-        }
-        let at = known.unwrap_or_else(|| state.index.add(labels));
-        if state.heads.len() <= at {
-            state.heads.resize_with(at + 1, Head::default);
-        }
+        };
         let head = &mut state.heads[at];
-        if head.last.is_some_and(|last| last >= sample.time) {
-            all.out_of_order += 1;
-            return Some(at);
+        match head.last {
+            Some(last) if last.time == sample.time && last.is_same_value(sample) => all.known += 1,
+            Some(last) if last.time >= sample.time => all.out_of_order += 1,
+            _ => {
+                head.push(sample);
+                state.newest = state.newest.max(sample.time);
+                all.taken += 1;
+            }
         }
-        head.samples.push(sample);
-        (head.last, head.dirty) = (Some(sample.time), true);
-        state.newest = state.newest.max(sample.time);
-        all.taken += 1;
         Some(at)
     }
 
@@ -208,39 +267,23 @@ impl SeriesStore {
     pub fn commit(&self) -> Result<(), SeriesError> {
         let mut state = self.state.write();
         self.write(&state).map_err(|source| self.failed("write", source))?;
-        for head in &mut state.heads {
-            head.dirty = false;
-            let full = head.samples.len() / CHUNK_SAMPLES * CHUNK_SAMPLES;
-            head.samples.drain(..full);
-        }
+        state.written();
         Ok(())
     }
 
     fn write(&self, state: &State) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
-        {
-            let mut series = transaction.open_table(SERIES)?;
-            let mut chunks = transaction.open_table(CHUNKS)?;
-            for (at, head) in state.heads.iter().enumerate().filter(|(_, head)| head.dirty) {
-                let Some((id, labels)) = state.index.get(at) else { continue };
-                if series.get(id)?.is_none() {
-                    series.insert(id, encode_labels(labels).as_slice())?;
-                }
-                for part in head.samples.chunks(CHUNK_SAMPLES) {
-                    chunks.insert((id, part[0].time), chunk::pack(part).as_slice())?;
-                }
-            }
-        }
+        state.write_heads(&transaction)?;
         transaction.commit()?;
         Ok(())
     }
 
     /// Deletes what is too old or too much, and series of which nothing is left; answers how many
-    /// chunks went. Linear in the chunks.
-    pub fn retain(&self) -> Result<u64, SeriesError> {
+    /// chunks went. Samples of times after `now` make no others old. Linear in the chunks.
+    pub fn retain(&self, now: i64) -> Result<u64, SeriesError> {
         let mut state = self.state.write();
-        let oldest = state.newest - self.options.retention;
-        let ended = |head: &Head| head.last.is_none_or(|last| last < oldest);
+        let oldest = state.newest.min(now).saturating_sub(self.options.retention);
+        let ended = |head: &Head| head.last_time().is_none_or(|last| last < oldest);
         let ended: Vec<bool> = state.heads.iter().map(ended).collect();
         let ids = ended.iter().enumerate().filter(|(_, ended)| **ended);
         let ids: Vec<u64> = ids.filter_map(|(at, _)| Some(state.index.get(at)?.0)).collect();
@@ -328,6 +371,23 @@ impl SeriesStore {
         Ok(samples)
     }
 
+    /// All samples of a series; what the head has, the chunks have not or not yet as it is now.
+    fn samples(
+        &self,
+        state: &State,
+        at: usize,
+        id: u64,
+        (from, to): (i64, i64),
+    ) -> Result<Vec<Sample>, redb::Error> {
+        let mut samples = self.stored(id, from, to)?;
+        let head = state.heads.get(at).map_or(&[][..], |head| head.samples.as_slice());
+        if let Some(first) = head.first() {
+            samples.retain(|sample| sample.time < first.time);
+        }
+        samples.extend(head.iter().filter(|s| (from..=to).contains(&s.time)));
+        Ok(samples)
+    }
+
     fn failed(&self, operation: &'static str, source: redb::Error) -> SeriesError {
         SeriesError::Database { operation, path: self.path.clone(), source: Box::new(source) }
     }
@@ -345,13 +405,9 @@ impl Storage for SeriesStore {
         let (mut all, mut count) = (Vec::new(), 0);
         for at in state.index.select(matchers) {
             let Some((id, labels)) = state.index.get(at) else { continue };
-            let mut samples = self
-                .stored(id, from, to)
+            let samples = self
+                .samples(&state, at, id, (from, to))
                 .map_err(|error| QueryError::Execution(self.failed("read", error).to_string()))?;
-            let newest = samples.last().map_or(i64::MIN, |sample| sample.time);
-            let head = state.heads.get(at).map_or(&[][..], |head| head.samples.as_slice());
-            let fresh = head.iter().filter(|s| s.time > newest && (from..=to).contains(&s.time));
-            samples.extend(fresh);
             count += samples.len();
             if count > most {
                 return Err(QueryError::too_many_samples());
@@ -370,6 +426,10 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     let found = {
         let mut meta = transaction.open_table(META)?;
         let found = meta.get("version")?.map(|version| version.value());
+        if let Some(later) = found.filter(|found| *found > VERSION) {
+            // Its tables may be others.
+            return Ok(later);
+        }
         if found.is_none() {
             meta.insert("version", VERSION)?;
         }
@@ -393,8 +453,8 @@ fn restore(database: &Database) -> Result<State, redb::Error> {
         let mut head = Head::default();
         if let Some((_, value)) = last.transpose()? {
             let samples = chunk::unpack(value.value()).unwrap_or_default();
-            head.last = samples.last().map(|sample| sample.time);
-            state.newest = state.newest.max(head.last.unwrap_or(0));
+            head.last = samples.last().copied();
+            state.newest = state.newest.max(head.last_time().unwrap_or(0));
             if samples.len() < CHUNK_SAMPLES {
                 head.samples = samples;
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod profile;
+pub(crate) mod series;
 pub(crate) mod store;
 
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     /// List the profiles of a running service, look at their trees, and change them.
     Profile(profile::ProfileArgs),
+    /// Import, print and query the time series of a data directory, while no service runs on it.
+    Series(series::SeriesArgs),
     /// Check, measure, compact, back up or restore a data directory that no service holds.
     #[command(subcommand)]
     Store(store::StoreCommand),

@@ -56,6 +56,10 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
         }
         Command::Alerts(args) => commands::alerts::alerts(&args),
         Command::Profile(args) => commands::profile::profile(&args),
+        Command::Series(args) => {
+            let config = configure(&args.overrides(), color)?;
+            commands::series::series(&args, &config)
+        }
         Command::Store(command) => commands::store::store(&command),
         Command::Config(command) => commands::config::config(command),
     }

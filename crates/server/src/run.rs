@@ -16,7 +16,7 @@ use hanabi_api::{
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
-use hanabi_series::{SeriesStore, StoreOptions as SeriesOptions, Upstream};
+use hanabi_series::{SeriesStore, Upstream};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -38,7 +38,7 @@ use crate::{
         observer::Watcher,
         remote_write::RemoteWriter,
         rows::Rows,
-        series::Scraper,
+        series::{self, Scraper},
         sources::{Sources, Threads},
         state::{self, Start},
     },
@@ -175,6 +175,7 @@ fn assemble(
         store,
         log,
         room: room(config, &series)?,
+        receiver: config.series().remote_write_receiver.then(|| Arc::clone(&series)),
         intake: queue,
         exporter,
         config: shown(config),
@@ -182,9 +183,8 @@ fn assemble(
         allowed_hosts: Vec::new(),
         limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
     });
-    let every = config.series().scrape_every.as_duration();
     let writer = writer(config, &series, &metrics)?;
-    let scraper = Scraper::start(series, app.clone(), metrics, every)?;
+    let scraper = Scraper::start(series, app.clone(), metrics, config.series())?;
     let scraper = (scraper, writer);
     Ok(Assembled { app, intake, sources, threads, driver, scraper, failed })
 }
@@ -238,15 +238,7 @@ fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
             ..LogOptions::default()
         },
     )?;
-    let kept = config.series();
-    let series = SeriesStore::open(
-        dir,
-        SeriesOptions {
-            retention: kept.retention.as_duration().as_millis() as i64,
-            max_bytes: kept.max_bytes.as_u64(),
-            ..SeriesOptions::default()
-        },
-    )?;
+    let series = SeriesStore::open(dir, series::options(config))?;
     let budget = config.ingest().journal_bytes.as_u64();
     let default = JournalOptions::default();
     let journal = Journal::open(

@@ -140,7 +140,7 @@ impl Sender {
 
 /// A bar over the file's bytes, or a spinner where their number is unknown; nothing where
 /// standard error is no terminal.
-fn progress_bar(read: &Progress) -> ProgressBar {
+pub(crate) fn progress_bar(read: &Progress) -> ProgressBar {
     let (bar, template) = match read.total() {
         Some(total) => {
             (ProgressBar::new(total), "{elapsed_precise} {wide_bar} {percent:>3}% {msg}")

@@ -61,13 +61,7 @@ impl Given {
     /// Seconds since 1970 or RFC 3339, as ms.
     fn time(&self, name: &str) -> Result<Option<i64>, QueryError> {
         let Some(text) = self.text(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        if let Ok(seconds) = text.parse::<f64>()
-            && seconds.is_finite()
-        {
-            return Ok(Some((seconds * 1_000.0).round() as i64));
-        }
-        let time: Result<jiff::Timestamp, _> = text.parse();
-        time.map(|time| Some(time.as_millisecond())).map_err(|_| {
+        hanabi_series::time(text).map(Some).ok_or_else(|| {
             let why = format!(
                 "invalid parameter \"{name}\": cannot parse \"{text}\" to a valid timestamp"
             );
@@ -84,7 +78,7 @@ impl Given {
     /// Seconds, or a number with a unit, as ms.
     fn length(&self, name: &str) -> Result<Option<i64>, QueryError> {
         let Some(text) = self.text(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        length(text).map(Some).ok_or_else(|| {
+        hanabi_series::length(text).map(Some).ok_or_else(|| {
             let why = format!(
                 "invalid parameter \"{name}\": cannot parse \"{text}\" to a valid duration"
             );
@@ -96,33 +90,6 @@ impl Given {
     fn selectors(&self) -> Result<Vec<Vec<Matcher>>, QueryError> {
         self.0.iter().filter(|(name, _)| name == "match[]").map(|(_, s)| selector(s)).collect()
     }
-}
-
-fn length(text: &str) -> Option<i64> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return seconds.is_finite().then_some((seconds * 1_000.0) as i64);
-    }
-    let mut total = 0i64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = rest.get(..digits)?.parse().ok()?;
-        rest = rest.get(digits..)?;
-        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let unit = match rest.get(..letters)? {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 604_800_000,
-            "y" => 31_536_000_000,
-            _ => return None,
-        };
-        rest = rest.get(letters..)?;
-        total = total.checked_add(number.checked_mul(unit)?)?;
-    }
-    Some(total)
 }
 
 /// `/api/v1/query`.
@@ -301,24 +268,4 @@ fn failure(error: &QueryError) -> Response {
 fn present() -> i64 {
     let step = PROMQL_FRESH.as_nanos() as u64;
     (times::now() / step * step / 1_000_000) as i64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::length;
-
-    #[test]
-    fn lengths_are_seconds_or_have_units() {
-        for (text, ms) in [
-            ("15", Some(15_000)),
-            ("0.5", Some(500)),
-            ("1h30m", Some(5_400_000)),
-            ("250ms", Some(250)),
-            ("1x", None),
-            ("h", None),
-            ("99999999999y", None),
-        ] {
-            assert_eq!(length(text), ms, "{text}");
-        }
-    }
 }

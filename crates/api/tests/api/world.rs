@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) stream: StreamLimits,
     pub(crate) intake: IntakeOptions,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) remote_write: bool,
 }
 
 impl Default for Setup {
@@ -41,6 +42,7 @@ impl Default for Setup {
             stream: StreamLimits::default(),
             intake: IntakeOptions::default(),
             allowed_hosts: vec!["hanabi.example".into()],
+            remote_write: false,
         }
     }
 }
@@ -89,13 +91,15 @@ impl World {
                 engine_answers(request, &taken);
             }
         });
+        let series = series(dir.path());
         let app = App::new(AppParts {
             live: live.clone(),
             hub: hub.clone(),
             engine,
             store: store.clone(),
             log: log.clone(),
-            room: hanabi_api::Room::Embedded(series(dir.path())),
+            room: hanabi_api::Room::Embedded(Arc::clone(&series)),
+            receiver: setup.remote_write.then_some(series),
             intake,
             exporter,
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use promql_parser::parser::{AggregateExpr, LabelModifier, token};
 
-use super::{Column, Evaluator, joined, series_functions::by_value, windows};
+use super::{
+    Column, Evaluator, joined,
+    series_functions::{by_value, check_label},
+    windows,
+};
 use crate::{Labels, NAME, QueryError, value};
 
 /// The places of a group's columns.
@@ -24,11 +28,16 @@ impl Evaluator<'_> {
         match operator {
             token::T_COUNT_VALUES => {
                 let label = self.text(parameter.ok_or_else(missing)?)?;
+                check_label(&label, "count_values")?;
                 self.count_values(&columns, &groups, &label)
             }
             token::T_TOPK | token::T_BOTTOMK => {
                 let count = self.scalar(parameter.ok_or_else(missing)?)?;
                 self.best(columns, &groups, &count, operator == token::T_TOPK)
+            }
+            token::T_LIMITK => {
+                let count = self.scalar(parameter.ok_or_else(missing)?)?;
+                some(columns, &groups, &count)
             }
             token::T_QUANTILE => {
                 let of = self.scalar(parameter.ok_or_else(missing)?)?;
@@ -72,11 +81,7 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Column>, QueryError> {
         let mut order = Vec::new();
         for (step, count) in count.iter().enumerate() {
-            if !(count.is_finite() && count.abs() < 9e18) {
-                let why = format!("Scalar value {} overflows int64", value::number(*count));
-                return Err(QueryError::execution(why));
-            }
-            let count = if *count < 1.0 { 0 } else { *count as usize };
+            let count = whole(*count)?;
             for (_, members) in groups {
                 let mut there: Vec<(usize, f64)> = members
                     .iter()
@@ -118,6 +123,35 @@ impl Evaluator<'_> {
         let columns = all.into_iter().map(|(labels, points)| Column { labels, points });
         joined(columns.collect())
     }
+}
+
+/// The first of each group, by labels; they keep their labels.
+fn some(
+    mut columns: Vec<Column>,
+    groups: &Groups,
+    count: &[f64],
+) -> Result<Vec<Column>, QueryError> {
+    for (step, count) in count.iter().enumerate() {
+        let count = whole(*count)?;
+        for (_, members) in groups {
+            let there: Vec<usize> =
+                members.iter().copied().filter(|at| columns[*at].points[step].is_some()).collect();
+            for at in there.into_iter().skip(count) {
+                columns[at].points[step] = None;
+            }
+        }
+    }
+    columns.retain(|column| column.points.iter().any(Option::is_some));
+    Ok(columns)
+}
+
+/// How many are asked for.
+fn whole(count: f64) -> Result<usize, QueryError> {
+    if !(count.is_finite() && count.abs() < 9e18) {
+        let why = format!("Scalar value {} overflows int64", value::number(count));
+        return Err(QueryError::execution(why));
+    }
+    Ok(if count < 1.0 { 0 } else { count as usize })
 }
 
 fn plain(operator: u16) -> Option<fn(&[f64]) -> f64> {

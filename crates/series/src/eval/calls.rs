@@ -3,7 +3,7 @@
 use promql_parser::parser::{Call, Expr};
 
 use super::{Column, Evaluator, Value, bare, functions, histogram, joined, nameless, windows};
-use crate::{Labels, QueryError};
+use crate::{Labels, QueryError, number};
 
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, call: &Call) -> Result<Value, QueryError> {
@@ -45,16 +45,38 @@ impl Evaluator<'_> {
                 let buckets = self.vector(nth(&arguments, 1)?)?;
                 joined(histogram::quantiles(&buckets, &of)).map(Value::Vector)
             }
+            "holt_winters" | "double_exponential_smoothing" => self.smoothed(&arguments),
             "absent" => self.absent(first(&arguments)?),
             "absent_over_time" => self.absent_over_time(first(&arguments)?),
             "sort" | "sort_desc" => {
                 let columns = self.vector(first(&arguments)?)?;
                 Ok(Value::Vector(self.sorted(columns, name == "sort_desc")))
             }
+            "sort_by_label" | "sort_by_label_desc" => {
+                self.sorted_by_labels(&arguments, name == "sort_by_label_desc")
+            }
             "label_replace" => self.label_replace(&arguments),
             "label_join" => self.label_join(&arguments),
             other => Err(QueryError::unsupported(&format!("the function {other}()"))),
         }
+    }
+
+    /// Each window smoothed, by factors for the value and for the trend.
+    fn smoothed(&mut self, arguments: &[&Expr]) -> Result<Value, QueryError> {
+        let mut factors = Vec::new();
+        for (index, what) in [(1, "smoothing"), (2, "trend")] {
+            let all = self.scalar(nth(arguments, index)?)?;
+            if let Some(wrong) = all.iter().find(|factor| !(**factor > 0.0 && **factor < 1.0)) {
+                let wrong = number(*wrong);
+                return Err(QueryError::execution(format!(
+                    "invalid {what} factor. Expected: 0 < factor < 1, got: {wrong}"
+                )));
+            }
+            factors.push(all);
+        }
+        self.over_windows(first(arguments)?, false, |step, window| {
+            window.smoothed(factors[0][step], factors[1][step])
+        })
     }
 
     fn step_times(&self) -> Vec<f64> {

@@ -51,6 +51,26 @@ impl Evaluator<'_> {
         columns
     }
 
+    /// By the values of labels, numbers in them by value, at an instant; then by all labels.
+    pub(super) fn sorted_by_labels(
+        &mut self,
+        arguments: &[&Expr],
+        descending: bool,
+    ) -> Result<Value, QueryError> {
+        let mut columns = self.vector(first(arguments)?)?;
+        let mut names = Vec::new();
+        for argument in &arguments[1..] {
+            names.push(self.text(argument)?);
+        }
+        columns.sort_by(|a, b| {
+            let (a, b) = (&a.labels, &b.labels);
+            let by_names = names.iter().map(|name| by_nature(a.get(name), b.get(name)));
+            let order = by_names.fold(Ordering::Equal, Ordering::then).then_with(|| a.cmp(b));
+            if descending { order.reverse() } else { order }
+        });
+        Ok(Value::Vector(columns))
+    }
+
     pub(super) fn label_replace(&mut self, arguments: &[&Expr]) -> Result<Value, QueryError> {
         let columns = self.vector(first(arguments)?)?;
         let mut texts = Vec::new();
@@ -117,7 +137,31 @@ pub(super) fn by_value(a: f64, b: f64, descending: bool) -> Ordering {
     }
 }
 
-fn check_label(name: &str, function: &str) -> Result<(), QueryError> {
+/// Runs of digits are compared as numbers, everything else as text.
+fn by_nature(mut a: &str, mut b: &str) -> Ordering {
+    let cut = |text: &'_ str| {
+        let digit = text.starts_with(|c: char| c.is_ascii_digit());
+        text.find(|c: char| c.is_ascii_digit() != digit).unwrap_or(text.len())
+    };
+    while !a.is_empty() && !b.is_empty() {
+        let (one, other) = (a.split_at(cut(a)), b.split_at(cut(b)));
+        let number = |text: &'_ str| text.trim_start_matches('0').len();
+        let both = one.0.as_bytes()[0].is_ascii_digit() && other.0.as_bytes()[0].is_ascii_digit();
+        let order = if both {
+            let (x, y) = (one.0.trim_start_matches('0'), other.0.trim_start_matches('0'));
+            number(one.0).cmp(&number(other.0)).then_with(|| x.cmp(y))
+        } else {
+            one.0.cmp(other.0)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (a, b) = (one.1, other.1);
+    }
+    a.len().cmp(&b.len())
+}
+
+pub(super) fn check_label(name: &str, function: &str) -> Result<(), QueryError> {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let valid = name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit());
     if valid {

@@ -45,6 +45,10 @@ pub(super) fn plain(name: &str) -> Option<(Of, bool)> {
         "first_over_time" => (|w| Some(w.samples.first()?.value), true),
         "present_over_time" => (|_| Some(1.0), false),
         "mad_over_time" => (|w| Some(deviation(w)), false),
+        "ts_of_first_over_time" => (|w| Some(seconds(w.samples.first()?)), false),
+        "ts_of_last_over_time" => (|w| Some(seconds(w.samples.last()?)), false),
+        "ts_of_min_over_time" => (|w| w.time_of(|new, best| new <= best), false),
+        "ts_of_max_over_time" => (|w| w.time_of(|new, best| new >= best), false),
         _ => return None,
     })
 }
@@ -188,11 +192,40 @@ impl Window<'_> {
         Some((slope, y / count - slope * x / count))
     }
 
+    /// Holt's double exponential smoothing: the last smoothed value.
+    pub(super) fn smoothed(&self, factor: f64, trend_factor: f64) -> Option<f64> {
+        let [first, second, ..] = self.samples else { return None };
+        let (mut before, mut level) = (0.0, first.value);
+        let mut trend = second.value - first.value;
+        for (index, sample) in self.samples.iter().skip(1).enumerate() {
+            if index > 0 {
+                trend = trend_factor * (level - before) + (1.0 - trend_factor) * trend;
+            }
+            let next = factor * sample.value + (1.0 - factor) * (level + trend);
+            (before, level) = (level, next);
+        }
+        Some(level)
+    }
+
+    /// The time of the last sample that is as good as the best of those before it.
+    fn time_of(&self, as_good: impl Fn(f64, f64) -> bool) -> Option<f64> {
+        let better = |best: &'_ Sample, new: &'_ Sample| {
+            let takes = as_good(new.value, best.value) || best.value.is_nan();
+            if takes { *new } else { *best }
+        };
+        let best = self.samples.iter().copied().reduce(|best, new| better(&best, &new))?;
+        Some(seconds(&best))
+    }
+
     /// What the line says of `seconds` after a time.
     pub(super) fn predicted(&self, time: i64, seconds: f64) -> Option<f64> {
         let (slope, height) = self.line(time)?;
         Some(slope * seconds + height)
     }
+}
+
+fn seconds(sample: &Sample) -> f64 {
+    sample.time as f64 / 1_000.0
 }
 
 /// Kahan's sum as Neumaier improved it, as Prometheus sums.

@@ -75,14 +75,80 @@ fn old_samples_go_and_so_do_the_oldest_of_too_many() {
         store.append(&[(up.clone(), Sample { time: n * 15_000, value: (n * n % 7) as f64 })]);
     }
     store.commit().unwrap();
-    assert!(store.retain().unwrap() >= 5);
+    assert!(store.retain(i64::MAX).unwrap() >= 5);
     let first = all(&store, "up")[0].samples[0].time;
     assert!((999 - 240 - 120..=999 - 240).contains(&(first / 15_000)), "{first}");
     drop(store);
     let options = StoreOptions { max_bytes: 200, ..StoreOptions::default() };
     let store = SeriesStore::open(dir.path(), options).unwrap();
-    store.retain().unwrap();
+    store.retain(i64::MAX).unwrap();
     assert!(all(&store, "up")[0].samples[0].time > first);
+}
+
+#[test]
+fn a_sample_of_the_future_makes_nothing_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let up = labels("up", &[]);
+    let at = |time| (up.clone(), Sample { time, value: 1.0 });
+    store.insert([at(1_000), at(1_000 + 100 * 86_400_000)]).unwrap();
+    assert_eq!(store.retain(2_000).unwrap(), 0);
+    assert_eq!(all(&store, "up")[0].samples.len(), 2);
+}
+
+#[test]
+fn what_is_inserted_is_older_newer_between_and_there_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let up = labels("up", &[]);
+    let at = |time: i64, value: f64| (up.clone(), Sample { time, value });
+    let appended: Vec<_> = (1_000..1_300).map(|n| at(n * 10, n as f64)).collect();
+    store.append(&appended[..250]);
+    store.commit().unwrap();
+    store.append(&appended[250..]);
+    // In the order of nothing, each of the past twice, of the present one that is there.
+    let past: Vec<_> = (0..1_000).rev().map(|n| at(n * 7, 0.5)).collect();
+    let again = past.iter().cloned().map(|(labels, s)| (labels, Sample { value: 9.0, ..s }));
+    let between = [at(12_005, -1.0), at(12_010, -2.0), at(12_995, -3.0), at(20_000, -4.0)];
+    let new = [(labels("other", &[]), Sample { time: 5, value: stale() })];
+    let taken = store.insert(past.clone().into_iter().chain(again).chain(between).chain(new));
+    // 12 010 is there, as is 10 000 and what follows every 70 from there, up to 13 000 and 6 993.
+    let taken = taken.unwrap();
+    assert_eq!((taken.taken, taken.known, taken.out_of_order), (1_000 + 3 + 1, 1_000 + 1, 0));
+    let check = |store: &SeriesStore| {
+        let samples = &all(store, "up")[0].samples;
+        assert_eq!(samples.len(), 1_000 + 300 + 3);
+        assert!(samples.windows(2).all(|pair| pair[0].time < pair[1].time));
+        let value = |time: i64| samples.iter().find(|s| s.time == time).unwrap().value;
+        let found = [7, 6_993, 10_000, 12_005, 12_010, 12_995, 12_990, 20_000].map(value);
+        assert_eq!(found, [0.5, 0.5, 1_000.0, -1.0, 1_201.0, -3.0, 1_299.0, -4.0]);
+        assert!(is_stale(all(store, "other")[0].samples[0].value));
+        let some = store.select(&[Matcher::Equal(NAME.into(), "up".into())], 7, 20, 9).unwrap();
+        assert_eq!(some[0].samples.iter().map(|s| s.time).collect::<Vec<_>>(), [7, 14]);
+    };
+    check(&store);
+    assert_eq!(store.append(&[at(20_000, -4.0), at(19_999, 1.0)]).known, 1);
+    assert_eq!(store.append(&[at(20_001, 0.0)]).taken, 1);
+    drop(store);
+    let store = open(dir.path());
+    check(&store);
+    assert_eq!(store.insert(past).unwrap().known, 1_000);
+    check(&store);
+}
+
+#[test]
+fn imports_older_than_the_retention_stay_until_it_is_cleaned() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { max_series: 2, ..StoreOptions::default() };
+    let store = SeriesStore::open(dir.path(), options).unwrap();
+    let day = 86_400_000;
+    let at = |name: &str, time| (labels(name, &[]), Sample { time, value: 1.0 });
+    store.append(&[at("up", 100 * day)]);
+    let taken = store.insert([at("old", day), at("up", day), at("third", day), at("third", 2)]);
+    assert_eq!(taken.unwrap(), Appended { taken: 2, too_many_series: 2, ..Appended::default() });
+    assert_eq!((all(&store, "old").len(), all(&store, "up")[0].samples.len()), (1, 2));
+    store.retain(i64::MAX).unwrap();
+    assert_eq!((all(&store, "old").len(), all(&store, "up")[0].samples.len()), (0, 1));
 }
 
 #[test]
@@ -97,7 +163,7 @@ fn series_that_are_over_make_room_for_others() {
     append("b", 5_000);
     assert_eq!(append("c", 5_000).too_many_series, 1);
     store.commit().unwrap();
-    store.retain().unwrap();
+    store.retain(i64::MAX).unwrap();
     assert_eq!((store.series(), all(&store, "a").len()), (1, 0));
     assert_eq!(append("c", 5_001).taken, 1);
     store.commit().unwrap();
@@ -147,13 +213,69 @@ fn a_later_version_and_a_second_process_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let second = SeriesStore::open(dir.path(), StoreOptions::default()).err().unwrap();
-    assert!(second.to_string().contains("series.redb"), "{second}");
+    assert!(second.to_string().contains("series.redb is held by another process"), "{second}");
     let transaction = store.database.begin_write().unwrap();
     transaction.open_table(META).unwrap().insert("version", 9).unwrap();
     transaction.commit().unwrap();
     drop(store);
     let later = SeriesStore::open(dir.path(), StoreOptions::default()).err().unwrap();
     assert!(later.to_string().contains("is of version 9"), "{later}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_batches_holds_the_first_of_each_time(
+        batches in proptest::collection::vec(
+            (proptest::collection::vec((0usize..3, 0i64..900, any::<i16>()), 1..260), 0u8..6),
+            1..12,
+        )
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = open(dir.path());
+        let mut expected = std::collections::BTreeMap::new();
+        for (batch, then) in batches {
+            let batch: Vec<(Labels, Sample)> = batch
+                .into_iter()
+                .map(|(which, time, value)| {
+                    let labels = labels("m", &[("n", ["a", "b", "c"][which])]);
+                    (labels, Sample { time, value: f64::from(value) })
+                })
+                .collect();
+            if then == 0 {
+                // What is appended and not later is not taken.
+                for (labels, sample) in batch {
+                    if store.append(&[(labels.clone(), sample)]).taken == 1 {
+                        expected.insert((labels, sample.time), sample.value);
+                    }
+                }
+                continue;
+            }
+            let before = expected.len() as u64;
+            for (labels, sample) in &batch {
+                expected.entry((labels.clone(), sample.time)).or_insert(sample.value);
+            }
+            let taken = store.insert(batch).unwrap().taken;
+            prop_assert_eq!(taken, expected.len() as u64 - before);
+            if then == 1 {
+                drop(store);
+                store = open(dir.path());
+            }
+        }
+        let mut found = std::collections::BTreeMap::new();
+        let none = |error: SeriesError| error;
+        store.each(&[], (i64::MIN + 1, i64::MAX), |series| {
+            for pair in series.samples.windows(2) {
+                assert!(pair[0].time < pair[1].time);
+            }
+            for sample in series.samples {
+                found.insert((series.labels.clone(), sample.time), sample.value);
+            }
+            Ok(())
+        }).map_err(none).unwrap();
+        prop_assert_eq!(found, expected);
+    }
 }
 
 proptest! {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hanabi_series::{Answer, Edges, Engine, Labels, Memory, Options, QueryError, number};
+use hanabi_series::{
+    Answer, Edges, Engine, Labels, Memory, Options, QueryError, SeriesStore, Storage, StoreOptions,
+    is_stale, number, openmetrics,
+};
 use serde_json::Value;
 
 use crate::{
@@ -106,7 +109,7 @@ fn difference(ours: &Points, theirs: &Points) -> Option<String> {
 }
 
 struct Both {
-    memory: Memory,
+    storage: Box<dyn Storage>,
     prometheus: Prometheus,
     problems: Vec<String>,
     asked: usize,
@@ -127,7 +130,7 @@ impl Both {
     fn instant(&mut self, query: &str, time: i64) {
         let never = || None;
         let options = Options { edges: Edges::Closed, ..Options::default() };
-        let ours = Engine::new(&self.memory, options, &never).instant(query, time);
+        let ours = Engine::new(self.storage.as_ref(), options, &never).instant(query, time);
         let at = format!("{}", time as f64 / 1_000.0);
         let said = self.prometheus.ask("query", &[("query", query.to_owned()), ("time", at)]);
         self.compare(&format!("{query} at {time}"), ours, &said);
@@ -136,7 +139,7 @@ impl Both {
     fn range(&mut self, query: &str, from: i64, to: i64, step: i64) {
         let never = || None;
         let options = Options { edges: Edges::Closed, ..Options::default() };
-        let ours = Engine::new(&self.memory, options, &never).range(query, from, to, step);
+        let ours = Engine::new(self.storage.as_ref(), options, &never).range(query, from, to, step);
         let seconds = |ms: i64| format!("{}", ms as f64 / 1_000.0);
         let said = self.prometheus.ask(
             "query_range",
@@ -161,7 +164,8 @@ fn prometheus_gives_the_same_answers() {
             assert!(memory.add(&series.labels, *sample));
         }
     }
-    let mut both = Both { memory, prometheus, problems: Vec::new(), asked: 0 };
+    let storage = Box::new(memory);
+    let mut both = Both { storage, prometheus, problems: Vec::new(), asked: 0 };
     let queries = queries::all();
     assert!(queries.len() >= 150, "{}", queries.len());
     for query in &queries {
@@ -176,13 +180,55 @@ fn prometheus_gives_the_same_answers() {
         both.instant(query, START + 3_600_000);
         both.range(query, START, END, 60_000);
     }
-    let (asked, problems) = (both.asked, both.problems);
-    assert!(
-        problems.is_empty(),
-        "{} of {asked} answers to {} queries differ:\n{}",
-        problems.len(),
-        queries.len(),
-        problems.iter().take(60).map(String::as_str).collect::<Vec<_>>().join("\n")
-    );
+    let asked = both.tell(queries.len());
     println!("{asked} answers to {} queries are the same", queries.len());
+}
+
+#[test]
+fn what_promtool_and_the_import_take_of_one_text_is_the_same() {
+    let mut data = data::all();
+    for series in &mut data {
+        // `promtool` cannot be told that a series has ended.
+        series.samples.retain(|sample| !is_stale(sample.value));
+    }
+    let mut text = String::new();
+    for series in &data {
+        for sample in &series.samples {
+            openmetrics::write(&series.labels, *sample, &mut text);
+        }
+    }
+    text.push_str("# EOF\n");
+    let Some(prometheus) = Prometheus::of_text(&text) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let store = SeriesStore::open(dir.path(), StoreOptions::default()).unwrap();
+    let mut reader = openmetrics::Reader::default();
+    let read = text.lines().filter_map(|line| reader.line(line.as_bytes()).unwrap());
+    // In three parts, in no order.
+    let mut read: Vec<_> = read.collect();
+    read.sort_by_key(|(_, sample)| std::cmp::Reverse(sample.time % 10_007));
+    for part in read.chunks(read.len() / 3 + 1) {
+        store.insert(part.to_vec()).unwrap();
+    }
+    let mut both = Both { storage: Box::new(store), prometheus, problems: Vec::new(), asked: 0 };
+    let queries = queries::all();
+    for query in queries.iter().step_by(3) {
+        both.instant(query, START + 3_600_000);
+        both.range(query, START - 60_000, END + 400_000, 300_000);
+    }
+    let asked = both.tell(queries.len().div_ceil(3));
+    println!("{asked} answers over imported text are the same");
+}
+
+impl Both {
+    /// How many were asked; fails where an answer differs.
+    fn tell(self, queries: usize) -> usize {
+        let Self { asked, problems, .. } = self;
+        assert!(
+            problems.is_empty(),
+            "{} of {asked} answers to {queries} queries differ:\n{}",
+            problems.len(),
+            problems.iter().take(60).map(String::as_str).collect::<Vec<_>>().join("\n")
+        );
+        asked
+    }
 }

@@ -8,3 +8,4 @@ mod differential;
 mod measure;
 mod prometheus;
 mod queries;
+mod script;

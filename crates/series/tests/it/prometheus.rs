@@ -1,6 +1,7 @@
 //! Debian's Prometheus on a free port, with samples of a test.
 
 use std::{
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -23,6 +24,26 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// None where it is not installed, which is said.
     pub(crate) fn start(data: &[Series]) -> Option<Self> {
+        let server = Self::run(|_| {})?;
+        server.send(data);
+        Some(server)
+    }
+
+    /// Over the blocks that `promtool` makes of `OpenMetrics` text.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        Self::run(|dir| {
+            let file = dir.join("metrics.txt");
+            std::fs::write(&file, text).unwrap();
+            let made = Command::new("promtool")
+                .args(["tsdb", "create-blocks-from", "openmetrics"])
+                .args([file, dir.join("data")])
+                .output()
+                .unwrap();
+            assert!(made.status.success(), "{made:?}");
+        })
+    }
+
+    fn run(prepare: impl FnOnce(&Path)) -> Option<Self> {
         let installed = Command::new("prometheus")
             .arg("--version")
             .stdout(Stdio::null())
@@ -33,6 +54,7 @@ impl Prometheus {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
+        prepare(dir.path());
         std::fs::write(dir.path().join("prometheus.yml"), "scrape_configs: []\n").unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new("prometheus")
@@ -49,7 +71,6 @@ impl Prometheus {
         let url = format!("http://127.0.0.1:{port}");
         let server = Self { child, url, agent, _dir: dir };
         server.wait();
-        server.send(data);
         Some(server)
     }
 

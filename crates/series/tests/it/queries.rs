@@ -44,7 +44,7 @@ const OPERATORS: [&str; 13] =
 
 /// Queries that have a shape of their own. Which of several equal values `topk` takes is nobody's
 /// promise, so none are asked for.
-const SINGLE: [&str; 112] = [
+const SINGLE: [&str; 115] = [
     "1",
     "-1.5e3",
     "NaN",
@@ -130,6 +130,9 @@ const SINGLE: [&str; 112] = [
     "timestamp(timestamp(up))",
     "timestamp(up + 1)",
     "predict_linear(memory_bytes[10m], 3600)",
+    "holt_winters(memory_bytes[10m], 0.5, 0.1)",
+    "holt_winters(comes_and_goes[20m], 0.9, 0.9)",
+    "holt_winters(requests_total[2m:20s], 0.1, 0.5)",
     "predict_linear(memory_bytes[10m] offset 5m, 600)",
     "quantile_over_time(0.75, memory_bytes[10m])",
     "quantile_over_time(0.5, temperature[10m])",
@@ -160,13 +163,15 @@ const SINGLE: [&str; 112] = [
 ];
 
 /// Queries without an answer: both must say so.
-pub(crate) const WRONG: [&str; 14] = [
+pub(crate) const WRONG: [&str; 16] = [
     "",
     "up +",
     "{}",
     "{job=~\".*\"}",
     "sum(",
     "nosuchfunction(up)",
+    "holt_winters(up[5m], 1, 0.5)",
+    "count_values(\"a-b\", up)",
     "rate(up)",
     "up[5m]+1",
     "up + on(job) up",

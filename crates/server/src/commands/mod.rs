@@ -6,5 +6,6 @@ pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod logging;
 pub(crate) mod profile;
+pub(crate) mod series;
 pub(crate) mod store;
 mod text;

@@ -232,6 +232,8 @@ pub(crate) struct Series {
     pub(crate) prometheus: Option<Door>,
     /// Where what is scraped is sent.
     pub(crate) remote_write: Option<Door>,
+    /// Whether a Prometheus may write here.
+    pub(crate) remote_write_receiver: bool,
 }
 
 /// A server of somebody else's.

@@ -239,6 +239,7 @@ fn series(check: &mut Checker) -> Series {
         max_bytes: check.size("series.max_bytes", ByteSize::mib(1)..=tebibyte),
         prometheus: door(check, "series.prometheus_url", "series.prometheus_token_file"),
         remote_write: door(check, "series.remote_write_url", "series.remote_write_token_file"),
+        remote_write_receiver: check.switch("series.remote_write_receiver"),
     }
 }
 

@@ -9,15 +9,26 @@ use std::{
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hanabi_api::App;
-use hanabi_series::{Labels, SeriesStore, exposition};
+use hanabi_series::{Labels, SeriesStore, StoreOptions, exposition};
 use hanabi_telemetry::{Format, Metrics};
 
 use super::now;
+use crate::config::{self, Config};
 
 /// How often what was scraped is made durable: a kill loses at most so much.
 const COMMIT_EVERY: Duration = Duration::from_mins(1);
 /// How often old samples are deleted.
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
+
+/// The limits of the store, as configured.
+pub(crate) fn options(config: &Config) -> StoreOptions {
+    let kept = config.series();
+    StoreOptions {
+        retention: kept.retention.as_duration().as_millis() as i64,
+        max_bytes: kept.max_bytes.as_u64(),
+        ..StoreOptions::default()
+    }
+}
 
 /// The thread that scrapes; it ends, and makes all durable, when this is dropped.
 pub(crate) struct Scraper {
@@ -26,13 +37,14 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    /// Scrapes at whole multiples of `every`.
+    /// Scrapes at whole multiples of the time between two scrapes.
     pub(crate) fn start(
         store: Arc<SeriesStore>,
         app: App,
         metrics: Metrics,
-        every: Duration,
+        config: &config::Series,
     ) -> anyhow::Result<Self> {
+        let every = config.scrape_every.as_duration();
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()
             .name("hanabi-series".to_owned())
@@ -79,7 +91,7 @@ impl Keeping {
             }
             if cleaned.elapsed() >= CLEAN_EVERY {
                 cleaned = Instant::now();
-                self.told(self.store.retain());
+                self.told(self.store.retain((now() / 1_000_000) as i64));
             }
         }
     }

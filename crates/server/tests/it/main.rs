@@ -17,5 +17,6 @@ mod restart;
 mod rooms;
 mod rotation;
 mod same;
+mod series;
 mod service;
 mod store;
