@@ -78,11 +78,11 @@ impl Cache {
         make: impl Future<Output = Result<Response, ApiError>>,
     ) -> Response {
         let making = async {
-            let made = match make.await {
+            let response = match make.await {
                 Ok(response) => response,
                 Err(error) => error.into_response(),
             };
-            match Kept::of(made).await {
+            match Kept::of(response).await {
                 Ok(kept) if kept.status.is_success() => Ok(kept),
                 Ok(kept) => Err(Ok(kept)),
                 Err(error) => Err(Err(error.to_string())),
@@ -109,12 +109,12 @@ mod tests {
     use super::*;
 
     async fn asked(cache: &Cache, key: &str, made: &AtomicU32, status: StatusCode) -> String {
-        let make = async {
+        let answering = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let n = made.fetch_add(1, Ordering::Relaxed) + 1;
             Ok((status, [("x-n", n.to_string())], format!("answer {n}")).into_response())
         };
-        let answer = cache.answer(key.to_owned(), make).await;
+        let answer = cache.answer(key.to_owned(), answering).await;
         assert_eq!(answer.status(), status);
         let n = answer.headers()["x-n"].to_str().unwrap().to_owned();
         let text = to_bytes(answer.into_body(), 100).await.unwrap();

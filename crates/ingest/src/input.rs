@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a recording could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to open recording {path}", path = path.display())]
+#[error("failed to open {path}", path = path.display())]
 pub struct OpenError {
     path: PathBuf,
     source: io::Error,

@@ -72,7 +72,7 @@ struct Assembled {
     threads: Threads,
     driver: Driving,
     /// The threads of the series.
-    scraper: (Scraper, Option<RemoteWriter>),
+    keeping: (Scraper, Option<RemoteWriter>),
     failed: oneshot::Receiver<()>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     service.threads.join(SOURCES_PATIENCE);
     service.intake.close();
     let ended = join(service.driver);
-    drop(service.scraper);
+    drop(service.keeping);
     // Reads of the store that nobody waits for any more must not hold the end up.
     runtime.shutdown_background();
     ended?;
@@ -121,13 +121,9 @@ fn assemble(
     let options = exporter_options(config);
     let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());
     let replay = journal.replay_from(replayed(&start))?;
-    let (intake, batches) = Intake::new(
-        IntakeOptions {
-            max_bytes: config.ingest().queue_bytes.as_u64(),
-            ..IntakeOptions::default()
-        },
-        Some(journal.clone()),
-    );
+    let max_bytes = config.ingest().queue_bytes.as_u64();
+    let queue = IntakeOptions { max_bytes, ..IntakeOptions::default() };
+    let (intake, batches) = Intake::new(queue, Some(journal.clone()));
     let (handle, requests) = engine_channel();
     let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
     let engine = Engine::start(
@@ -167,7 +163,8 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
-    let (body_limit, queue) = (config.ingest().body_limit.as_usize(), intake.clone());
+    let limits =
+        ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() };
     let app = App::new(AppParts {
         live,
         hub,
@@ -176,17 +173,16 @@ fn assemble(
         log,
         room: room(config, &series)?,
         receiver: config.series().remote_write_receiver.then(|| Arc::clone(&series)),
-        intake: queue,
+        intake: intake.clone(),
         exporter,
         config: shown(config),
         listen,
         allowed_hosts: Vec::new(),
-        limits: ApiLimits { body_bytes: body_limit, ..ApiLimits::default() },
+        limits,
     });
     let writer = writer(config, &series, &metrics)?;
-    let scraper = Scraper::start(series, app.clone(), metrics, config.series())?;
-    let scraper = (scraper, writer);
-    Ok(Assembled { app, intake, sources, threads, driver, scraper, failed })
+    let keeping = (Scraper::start(series, app.clone(), metrics, config.series())?, writer);
+    Ok(Assembled { app, intake, sources, threads, driver, keeping, failed })
 }
 
 /// Where `PromQL` is answered.

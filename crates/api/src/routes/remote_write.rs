@@ -86,6 +86,8 @@ fn take(parts: &AppParts, receiver: &SeriesStore, body: &[u8], now: i64) -> Resu
         }
     }
     let Appended { taken, known: _, out_of_order, too_many_series } = receiver.append(&samples);
+    // Who is told that samples were taken does not send them again.
+    receiver.commit().map_err(ApiError::internal)?;
     let metrics = parts.exporter.metrics();
     metrics.series_samples.add(taken);
     metrics.series_refused.add(out_of_order + too_many_series + ahead + request.invalid);

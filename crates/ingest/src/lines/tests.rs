@@ -106,7 +106,7 @@ fn what_cannot_be_opened_or_read_is_an_error() {
     let dir = TempDir::new().unwrap();
     let missing = dir.path().join("none.jsonl");
     let error = open_lines(&missing).err().unwrap();
-    assert!(error.to_string().starts_with("failed to open recording"), "{error}");
+    assert!(error.to_string().starts_with("failed to open /"), "{error}");
     assert!(open_lines(dir.path()).is_err());
     let broken = dir.path().join("broken.gz");
     fs::write(&broken, b"\x1f\x8bnot really").unwrap();

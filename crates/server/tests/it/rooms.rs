@@ -10,6 +10,7 @@ use std::{
 
 use hanabi_series::TEMPLATES;
 use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
 
 use crate::{
     metrics::{Helper, installed},
@@ -34,13 +35,12 @@ fn prometheus(program: &str, dir: &Path, port: u16) -> Helper {
     Helper(child)
 }
 
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
 /// The values of an answer by their labels.
 fn asked(service: &Service, query: &str, time: &str) -> BTreeMap<String, f64> {
-    let answer = service.get(&format!("/api/v1/query?query={}{time}", encoded(query)));
+    let answer = service.get(&format!(
+        "/api/v1/query?query={}{time}",
+        byte_serialize(query.as_bytes()).collect::<String>()
+    ));
     assert_eq!(answer["status"], "success", "{query}: {answer}");
     let result = answer["data"]["result"].as_array().unwrap();
     let one = |series: &Value| {
