@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hanabi_series::{Reply, SeriesStore, Upstream};
+use hanabi_series::{Edges, Reply, SeriesStore, Upstream};
 
 /// One door, two rooms.
 #[derive(Clone)]
 pub enum Room {
-    /// The service's own series.
-    Embedded(Arc<SeriesStore>),
+    /// The service's own series, and which samples are in a window.
+    Embedded(Arc<SeriesStore>, Edges),
     /// A server with Prometheus' API; its answers go through as they come.
     Prometheus(Upstream),
 }

@@ -16,7 +16,7 @@ use hanabi_api::{
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
-use hanabi_series::{SeriesStore, Upstream};
+use hanabi_series::{Edges, SeriesStore, Upstream};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
 use tokio::{
@@ -187,10 +187,12 @@ fn assemble(
 
 /// Where `PromQL` is answered.
 fn room(config: &Config, series: &Arc<SeriesStore>) -> anyhow::Result<Room> {
-    Ok(match &config.series().prometheus {
-        Some(door) => Room::Prometheus(Upstream::new(&door.url, door.token()?, QUERY_TIME)),
-        None => Room::Embedded(Arc::clone(series)),
-    })
+    if let Some(door) = &config.series().prometheus {
+        return Ok(Room::Prometheus(Upstream::new(&door.url, door.token()?, QUERY_TIME)));
+    }
+    let closed = config.series().closed_windows;
+    let edges = if closed { Edges::Closed } else { Edges::LeftOpen };
+    Ok(Room::Embedded(Arc::clone(series), edges))
 }
 
 /// Sends series on where that is wanted.

@@ -12,7 +12,7 @@ use axum::extract::{Form, FromRequest, Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hanabi_series::{
-    Answer, Engine, Matcher, Options, QueryError, SeriesStore, Upstream, metric, selector,
+    Answer, Edges, Engine, Matcher, Options, QueryError, SeriesStore, Upstream, metric, selector,
 };
 use serde_json::{Value, json};
 
@@ -98,28 +98,30 @@ pub(crate) async fn query(State(state): State<Arc<AppState>>, mut given: Given) 
         // All who ask for the present within a moment ask the same.
         given.0.push(("time".to_owned(), format!("{}", present() / 1_000)));
     }
-    answer(&state, "query".to_owned(), given, |series, given| {
+    answer(&state, "query".to_owned(), given, |series, given, edges| {
         let time = given.needed("time")?;
-        evaluate(series, limit(given)?, |engine| engine.instant(&given.query()?, time))
+        evaluate(series, edges, limit(given)?, |engine| engine.instant(&given.query()?, time))
     })
     .await
 }
 
 /// `/api/v1/query_range`.
 pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "query_range".to_owned(), given, |series, given| {
+    answer(&state, "query_range".to_owned(), given, |series, given, edges| {
         let (from, to) = (given.needed("start")?, given.needed("end")?);
         let missing =
             || QueryError::BadData("invalid parameter \"step\": it is missing".to_owned());
         let step = given.length("step")?.ok_or_else(missing)?;
-        evaluate(series, limit(given)?, |engine| engine.range(&given.query()?, from, to, step))
+        evaluate(series, edges, limit(given)?, |engine| {
+            engine.range(&given.query()?, from, to, step)
+        })
     })
     .await
 }
 
 /// `/api/v1/series`: the labels of the series that `match[]` selects, whenever they were.
 pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "series".to_owned(), given, |series, given| {
+    answer(&state, "series".to_owned(), given, |series, given, _| {
         let selectors = given.selectors()?;
         if selectors.is_empty() {
             let why = "no match[] parameter provided".to_owned();
@@ -133,7 +135,7 @@ pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> 
 
 /// `/api/v1/labels`.
 pub(crate) async fn labels(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "labels".to_owned(), given, |series, given| {
+    answer(&state, "labels".to_owned(), given, |series, given, _| {
         let names: BTreeSet<String> = selected(series, given)?
             .iter()
             .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
@@ -154,7 +156,7 @@ pub(crate) async fn label_values(
         return failure(&QueryError::BadData(format!("invalid label name: {name:?}")));
     }
     let path = format!("label/{name}/values");
-    answer(&state, path, given, move |series, given| {
+    answer(&state, path, given, move |series, given, _| {
         if given.selectors()?.is_empty() {
             return Ok(json!(series.label_values(&name)));
         }
@@ -170,7 +172,7 @@ pub(crate) async fn label_values(
 
 /// `/api/v1/metadata`: types, helps and units; of our own series those of the table of metrics.
 pub(crate) async fn metadata(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "metadata".to_owned(), given, |_, _| {
+    answer(&state, "metadata".to_owned(), given, |_, _, _| {
         let one = |definition: &hanabi_telemetry::Definition| {
             let about = json!([{ "type": definition.kind.as_str(), "help": definition.help,
                 "unit": definition.unit.as_str() }]);
@@ -202,12 +204,14 @@ fn limit(given: &Given) -> Result<Duration, QueryError> {
 
 fn evaluate(
     series: &SeriesStore,
+    edges: Edges,
     time: Duration,
     ask: impl FnOnce(&Engine<'_>) -> Result<Answer, QueryError>,
 ) -> Result<Value, QueryError> {
     let end = Instant::now() + time;
     let interrupted = || (Instant::now() > end).then_some(QueryError::Timeout);
-    let engine = Engine::new(series, Options::default(), &interrupted);
+    let options = Options { edges, ..Options::default() };
+    let engine = Engine::new(series, options, &interrupted);
     ask(&engine).map(|answer| answer.to_json())
 }
 
@@ -216,7 +220,7 @@ async fn answer(
     state: &Arc<AppState>,
     path: String,
     given: Given,
-    work: impl FnOnce(&SeriesStore, &Given) -> Result<Value, QueryError> + Send + 'static,
+    work: impl FnOnce(&SeriesStore, &Given, Edges) -> Result<Value, QueryError> + Send + 'static,
 ) -> Response {
     if let Err(error) = given.query() {
         return failure(&error);
@@ -224,7 +228,7 @@ async fn answer(
     let key = format!("{path} {:?}", given.0);
     let make = state.blocking(move |parts: &AppParts| {
         Ok(match &parts.room {
-            Room::Embedded(series) => match work(series, &given) {
+            Room::Embedded(series, edges) => match work(series, &given, *edges) {
                 Ok(data) => success(&data),
                 Err(error) => failure(&error),
             },

@@ -98,7 +98,7 @@ impl World {
             engine,
             store: store.clone(),
             log: log.clone(),
-            room: hanabi_api::Room::Embedded(Arc::clone(&series)),
+            room: hanabi_api::Room::Embedded(Arc::clone(&series), hanabi_series::Edges::default()),
             receiver: setup.remote_write.then_some(series),
             intake,
             exporter,

@@ -234,6 +234,8 @@ pub(crate) struct Series {
     pub(crate) remote_write: Option<Door>,
     /// Whether a Prometheus may write here.
     pub(crate) remote_write_receiver: bool,
+    /// Whether windows are closed on both sides.
+    pub(crate) closed_windows: bool,
 }
 
 /// A server of somebody else's.

@@ -240,6 +240,7 @@ fn series(check: &mut Checker) -> Series {
         prometheus: door(check, "series.prometheus_url", "series.prometheus_token_file"),
         remote_write: door(check, "series.remote_write_url", "series.remote_write_token_file"),
         remote_write_receiver: check.switch("series.remote_write_receiver"),
+        closed_windows: check.switch("series.closed_windows"),
     }
 }
 
