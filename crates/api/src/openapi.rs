@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
+mod promql;
 mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -384,6 +385,7 @@ pub(crate) fn document() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation);
     }
+    promql::add(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": {

@@ -350,9 +350,38 @@ impl SeriesStore {
         found.into_iter().filter_map(|at| Some(state.index.get(at)?.1.clone())).collect()
     }
 
-    /// The values of a label, sorted.
-    pub fn label_values(&self, name: &str) -> Vec<String> {
-        self.state.read().index.values(name).into_iter().map(str::to_owned).collect()
+    /// The same, of those that have a sample from one time to another, both included.
+    pub fn labels_between(
+        &self,
+        matchers: &[Matcher],
+        (from, to): (i64, i64),
+    ) -> Result<Vec<Labels>, SeriesError> {
+        let state = self.state.read();
+        let mut all = Vec::new();
+        let inside = |sample: &Sample| (from..=to).contains(&sample.time);
+        for at in state.index.select(matchers) {
+            let Some((id, labels)) = state.index.get(at) else { continue };
+            let newest = state.heads.get(at).is_some_and(|head| head.samples.iter().any(inside));
+            if newest || self.holds(id, from, to).map_err(|source| self.failed("read", source))? {
+                all.push(labels.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether a series has a stored sample in a time; at most one chunk is unpacked for that.
+    fn holds(&self, id: u64, from: i64, to: i64) -> Result<bool, redb::Error> {
+        if from > to {
+            return Ok(false);
+        }
+        let view = self.database.begin_read()?;
+        let chunks = view.open_table(CHUNKS)?;
+        if chunks.range((id, from)..=(id, to))?.next().is_some() {
+            return Ok(true);
+        }
+        let before = chunks.range((id, i64::MIN)..(id, from))?.next_back().transpose()?;
+        let samples = before.and_then(|(_, value)| chunk::unpack(value.value()));
+        Ok(samples.unwrap_or_default().iter().any(|s| (from..=to).contains(&s.time)))
     }
 
     fn stored(&self, id: u64, from: i64, to: i64) -> Result<Vec<Sample>, redb::Error> {

@@ -36,11 +36,12 @@ use crate::{
         keeper::{Keeper, Stores},
         now,
         observer::Watcher,
-        remote_write::RemoteWriter,
+        remote_write,
         rows::Rows,
-        series::{self, Scraper},
+        series,
         sources::{Sources, Threads},
         state::{self, Start},
+        worker::Worker,
     },
 };
 
@@ -72,7 +73,7 @@ struct Assembled {
     threads: Threads,
     driver: Driving,
     /// The threads of the series.
-    keeping: (Scraper, Option<RemoteWriter>),
+    keeping: (Worker, Option<Worker>),
     failed: oneshot::Receiver<()>,
 }
 
@@ -181,7 +182,7 @@ fn assemble(
         limits,
     });
     let writer = writer(config, &series, &metrics)?;
-    let keeping = (Scraper::start(series, app.clone(), metrics, config.series())?, writer);
+    let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
     Ok(Assembled { app, intake, sources, threads, driver, keeping, failed })
 }
 
@@ -200,12 +201,12 @@ fn writer(
     config: &Config,
     series: &Arc<SeriesStore>,
     metrics: &Metrics,
-) -> anyhow::Result<Option<RemoteWriter>> {
+) -> anyhow::Result<Option<Worker>> {
     let Some(door) = &config.series().remote_write else { return Ok(None) };
     let server = Upstream::new(&door.url, door.token()?, REMOTE_WRITE_TIME);
     let every = config.series().scrape_every.as_duration();
     let dir = &config.server().data_dir;
-    RemoteWriter::start(Arc::clone(series), server, metrics.clone(), every, dir).map(Some)
+    remote_write::start(Arc::clone(series), server, metrics.clone(), every, dir).map(Some)
 }
 
 /// The last batch of the journal that the checkpoint covers.

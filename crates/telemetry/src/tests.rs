@@ -132,6 +132,37 @@ fn a_million_process_names_stay_bounded() {
     assert_eq!(metrics.series_folded.of(Family::LastEvent).get(), 0);
 }
 
+/// Whatever an attacker names what: the page stays what can be scraped, and the totals exact. The
+/// time is printed for people; a busy machine must not fail it.
+#[test]
+fn a_million_names_pods_and_rules_keep_the_page_within_its_budget() {
+    let options = ExporterOptions::default();
+    let exporter = exporter(&options);
+    let mut counter = EventCounter::new(&options);
+    let (mut name, mut pod, mut rule) = (String::new(), String::new(), String::new());
+    for i in 0..1_000_000_u32 {
+        for (text, salt) in [(&mut name, 1), (&mut pod, 2), (&mut rule, 3)] {
+            text.clear();
+            text.push_str(&i.wrapping_mul(2_654_435_761).wrapping_add(salt).to_string());
+        }
+        let plain = event("web", &name);
+        let container = Container { pod: &pod, namespace: "shop", ..plain.container };
+        counter.count(&Event { rule: &rule, container, ..plain });
+        if i % 10_000 == 0 {
+            exporter.apply(&counter.drain(), START);
+        }
+    }
+    exporter.apply(&counter.drain(), START);
+    let began = std::time::Instant::now();
+    let page = exporter.render(Format::Text, START);
+    println!("{} bytes in {:.1?}", page.len(), began.elapsed());
+    let events = samples(&page, "syscall_events_total");
+    assert!(events.len() <= options.series_max + 1, "{}", events.len());
+    assert!(page.len() < 16 << 20, "{}", page.len());
+    assert_eq!(sum(&events), 1_000_000);
+    assert_eq!(exporter.metrics().events.get(), 1_000_000);
+}
+
 #[test]
 fn a_known_series_is_never_folded_and_comes_back_after_expiry() {
     let options = ExporterOptions { series_max: 4, ..Default::default() };

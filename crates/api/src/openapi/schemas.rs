@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// Every schema by its name.
 pub(super) fn all() -> Value {
     let mut all = answers();
-    for more in [done(), bodies()] {
+    for more in [done(), bodies(), super::promql::schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }

@@ -12,7 +12,8 @@ use axum::extract::{Form, FromRequest, Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hanabi_series::{
-    Answer, Edges, Engine, Matcher, Options, QueryError, SeriesStore, Upstream, metric, selector,
+    Answer, Edges, Engine, Labels, Matcher, Options, QueryError, SeriesStore, Upstream, metric,
+    selector,
 };
 use serde_json::{Value, json};
 
@@ -119,16 +120,14 @@ pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given
     .await
 }
 
-/// `/api/v1/series`: the labels of the series that `match[]` selects, whenever they were.
+/// `/api/v1/series`: the labels of the series that `match[]` selects.
 pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> Response {
     answer(&state, "series".to_owned(), given, |series, given, _| {
-        let selectors = given.selectors()?;
-        if selectors.is_empty() {
+        if given.selectors()?.is_empty() {
             let why = "no match[] parameter provided".to_owned();
             return Err(QueryError::BadData(why));
         }
-        let found: BTreeSet<_> = selectors.iter().flat_map(|s| series.labels(s)).collect();
-        Ok(found.iter().map(metric).collect())
+        Ok(selected(series, given)?.iter().map(metric).collect())
     })
     .await
 }
@@ -157,9 +156,6 @@ pub(crate) async fn label_values(
     }
     let path = format!("label/{name}/values");
     answer(&state, path, given, move |series, given, _| {
-        if given.selectors()?.is_empty() {
-            return Ok(json!(series.label_values(&name)));
-        }
         let values: BTreeSet<String> = selected(series, given)?
             .iter()
             .map(|labels| labels.get(&name).to_owned())
@@ -189,12 +185,24 @@ pub(crate) async fn buildinfo() -> Response {
         "branch": "", "buildUser": "", "buildDate": "", "goVersion": "" }))
 }
 
-fn selected(series: &SeriesStore, given: &Given) -> Result<Vec<hanabi_series::Labels>, QueryError> {
-    let selectors = given.selectors()?;
+/// The labels of the series that one of the selectors meets, or of all, in the time asked for.
+fn selected(series: &SeriesStore, given: &Given) -> Result<BTreeSet<Labels>, QueryError> {
+    let (start, end) = (given.time("start")?, given.time("end")?);
+    let mut selectors = given.selectors()?;
     if selectors.is_empty() {
-        return Ok(series.labels(&[]));
+        selectors.push(Vec::new());
     }
-    Ok(selectors.iter().flat_map(|selector| series.labels(selector)).collect())
+    let mut all = BTreeSet::new();
+    for selector in &selectors {
+        if start.is_none() && end.is_none() {
+            all.extend(series.labels(selector));
+            continue;
+        }
+        let span = (start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX));
+        let found = series.labels_between(selector, span);
+        all.extend(found.map_err(|error| QueryError::Execution(error.to_string()))?);
+    }
+    Ok(all)
 }
 
 fn limit(given: &Given) -> Result<Duration, QueryError> {

@@ -45,6 +45,16 @@ async fn names_values_and_series_are_listed() {
     let series = data("/api/v1/series?match[]=events_total&match[]=nothing").await;
     let expected = serde_json::json!([{ "__name__": "events_total", "job": "hanabi" }]);
     assert_eq!(series, expected);
+    for (span, names) in [
+        (format!("start={AT}"), 2),
+        (format!("end={AT}"), 2),
+        (format!("start={}&end={AT}", AT - 3_600), 2),
+        ("start=0&end=1".to_owned(), 0),
+        ("start=2&end=1".to_owned(), 0),
+    ] {
+        let found = data(&format!("/api/v1/label/__name__/values?{span}")).await;
+        assert_eq!(found.as_array().unwrap().len(), names, "{span}: {found}");
+    }
     let about = data("/api/v1/metadata").await;
     assert_eq!(about["hanabi_events_total"][0]["type"], "counter");
     assert_eq!(data("/api/v1/status/buildinfo").await["application"], "hanabi");

@@ -1,6 +1,6 @@
 //! Which series there are, and which have a label.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use crate::{Labels, storage::Matcher};
 
@@ -68,15 +68,6 @@ impl Index {
             Some(places) => places.iter().copied().filter(accepts).collect(),
             None => (0..self.series.len()).filter(accepts).collect(),
         }
-    }
-
-    /// The values of a label, sorted.
-    pub(super) fn values(&self, name: &str) -> BTreeSet<&str> {
-        self.postings
-            .keys()
-            .filter(|(label, _)| label == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
     }
 }
 

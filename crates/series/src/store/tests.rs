@@ -190,7 +190,33 @@ fn series_are_bounded_and_found_by_their_labels() {
     assert_eq!(store.labels(&[equal("odd", ""), equal(NAME, "m")]).len(), 10);
     assert_eq!(store.labels(&[equal("odd", "y"), equal("n", "3")]).len(), 1);
     assert_eq!(store.labels(&[equal("odd", "y"), equal("n", "4")]).len(), 0);
-    assert_eq!(store.label_values("odd"), ["y"]);
+}
+
+#[test]
+fn series_are_found_by_when_they_have_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let up = labels("up", &[]);
+    for time in 1..=300 {
+        store.append(&[(up.clone(), Sample { time: time * 10, value: 1.0 })]);
+    }
+    store.commit().unwrap();
+    store.append(&[(up.clone(), Sample { time: 9_000, value: 1.0 })]);
+    for (from, to, there) in [
+        (i64::MIN, i64::MAX, true),
+        (i64::MIN, 9, false),
+        (i64::MIN, 10, true),
+        (15, 19, false),
+        (15, 20, true),
+        (2_999, 3_000, true),
+        (3_001, 8_999, false),
+        (9_000, 9_000, true),
+        (9_001, i64::MAX, false),
+        (20, 10, false),
+    ] {
+        let found = store.labels_between(&[], (from, to)).unwrap();
+        assert_eq!(found.len(), usize::from(there), "{from} to {to}");
+    }
 }
 
 #[test]

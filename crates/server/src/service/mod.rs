@@ -15,6 +15,7 @@ pub(crate) mod rows;
 pub(crate) mod series;
 pub(crate) mod sources;
 pub(crate) mod state;
+pub(crate) mod worker;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -8,16 +8,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    thread::JoinHandle,
     time::Duration,
 };
 
-use anyhow::Context as _;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use hanabi_series::{Series, SeriesStore, Storage as _, Upstream, remote};
 use hanabi_telemetry::Metrics;
 
-use super::now;
+use super::{now, worker::Worker};
 
 /// What is sent at a time, ms: samples of one series go in order, and those of all together.
 const SLICE: i64 = 60_000;
@@ -30,42 +28,18 @@ const RETRY_MAX: Duration = Duration::from_mins(1);
 /// Where it is kept how far was sent.
 const FILE: &str = "remote-write";
 
-/// The thread that sends; it ends when this is dropped.
-pub(crate) struct RemoteWriter {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl RemoteWriter {
-    /// Sends what there is `every` so often.
-    pub(crate) fn start(
-        store: Arc<SeriesStore>,
-        server: Upstream,
-        metrics: Metrics,
-        every: Duration,
-        dir: &Path,
-    ) -> anyhow::Result<Self> {
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let file = dir.join(FILE);
-        let sent = read(&file).unwrap_or_else(present);
-        let writer = Writing { store, server, metrics, file, sent };
-        let thread = std::thread::Builder::new()
-            .name("hanabi-remote".to_owned())
-            .spawn(move || writer.run(every, &stopped))
-            .context("failed to start the thread that sends series")?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for RemoteWriter {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that sends series has failed");
-        }
-    }
+/// Starts the thread that sends what there is `every` so often.
+pub(crate) fn start(
+    store: Arc<SeriesStore>,
+    server: Upstream,
+    metrics: Metrics,
+    every: Duration,
+    dir: &Path,
+) -> anyhow::Result<Worker> {
+    let file = dir.join(FILE);
+    let sent = read(&file).unwrap_or_else(present);
+    let writing = Writing { store, server, metrics, file, sent };
+    Worker::start("hanabi-remote", move |stopped| writing.run(every, stopped))
 }
 
 /// What a request has come to.

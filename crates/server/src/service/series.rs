@@ -2,17 +2,15 @@
 
 use std::{
     sync::Arc,
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use hanabi_api::App;
 use hanabi_series::{Labels, SeriesStore, StoreOptions, exposition};
 use hanabi_telemetry::{Format, Metrics};
 
-use super::now;
+use super::{now, worker::Worker};
 use crate::config::{self, Config};
 
 /// How often what was scraped is made durable: a kill loses at most so much.
@@ -30,39 +28,18 @@ pub(crate) fn options(config: &Config) -> StoreOptions {
     }
 }
 
-/// The thread that scrapes; it ends, and makes all durable, when this is dropped.
-pub(crate) struct Scraper {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Scraper {
-    /// Scrapes at whole multiples of the time between two scrapes.
-    pub(crate) fn start(
-        store: Arc<SeriesStore>,
-        app: App,
-        metrics: Metrics,
-        config: &config::Series,
-    ) -> anyhow::Result<Self> {
-        let every = config.scrape_every.as_duration();
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let thread = std::thread::Builder::new()
-            .name("hanabi-series".to_owned())
-            .spawn(move || Keeping { store, app, metrics }.run(every, &stopped))
-            .context("failed to start the thread that scrapes")?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Scraper {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that scrapes has failed");
-        }
-    }
+/// Starts the thread that scrapes at whole multiples of the time between two scrapes, and makes all
+/// durable when it ends.
+pub(crate) fn start(
+    store: Arc<SeriesStore>,
+    app: App,
+    metrics: Metrics,
+    config: &config::Series,
+) -> anyhow::Result<Worker> {
+    let every = config.scrape_every.as_duration();
+    Worker::start("hanabi-series", move |stopped| {
+        Keeping { store, app, metrics }.run(every, stopped);
+    })
 }
 
 /// What the thread works with.

@@ -50,12 +50,6 @@ fn asked(service: &Service, query: &str, time: &str) -> BTreeMap<String, f64> {
     result.iter().map(one).collect()
 }
 
-fn metric(service: &Service, name: &str) -> f64 {
-    let page = service.text("/metrics");
-    let line = page.lines().find(|line| line.starts_with(name));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
-}
-
 #[test]
 fn both_rooms_answer_the_templates_alike_and_nothing_is_lost_while_the_server_is_away() {
     let Some(program) = installed("prometheus") else { return };
@@ -70,7 +64,7 @@ fn both_rooms_answer_the_templates_alike_and_nothing_is_lost_while_the_server_is
         service.post("application/x-ndjson", None, &lines("shop-rules.jsonl.zst"));
     assert_eq!(status, 202, "{answer}");
     service.wait("tries without a server", |service| {
-        (metric(service, "hanabi_remote_write_retries_total") >= 2.0).then_some(())
+        (service.metric("hanabi_remote_write_retries_total") >= 2.0).then_some(())
     });
     let _prometheus = prometheus(&program, dir.path(), port);
     let ready = format!("http://127.0.0.1:{port}/-/ready");
@@ -100,7 +94,7 @@ fn both_rooms_answer_the_templates_alike_and_nothing_is_lost_while_the_server_is
     assert!(answered > TEMPLATES.len() / 2, "{answered} templates have an answer");
     let labels = |service: &Service| service.get("/api/v1/labels")["data"].clone();
     assert_eq!(labels(&service), labels(&other));
-    assert!(metric(&other, "hanabi_api_cache_lookups_total{result=\"miss\"}") > 0.0);
+    assert!(other.metric("hanabi_api_cache_lookups_total{result=\"miss\"}") > 0.0);
 }
 
 #[test]

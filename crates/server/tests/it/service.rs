@@ -118,6 +118,13 @@ impl Service {
         }
     }
 
+    /// The value of a metric, by the beginning of its line.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let page = self.text("/metrics");
+        let line = page.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
+    }
+
     pub(crate) fn status(&self, path: &str) -> u16 {
         let answer = self.agent.get(format!("{}{path}", self.url)).call();
         answer.map_or(0, |answer| answer.status().as_u16())
