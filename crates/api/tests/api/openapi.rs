@@ -47,6 +47,10 @@ async fn every_parameter_is_known_to_its_route() {
     let document = get(world.addr, "/api/openapi.json").await.json();
     for (path, operations) in document["paths"].as_object().unwrap() {
         let Some(operation) = operations.get("get") else { continue };
+        // Prometheus' routes ignore what they do not know, as they do there.
+        if path.starts_with("/api/v1/") {
+            continue;
+        }
         for parameter in operation["parameters"].as_array().unwrap() {
             if parameter["in"] != "query" {
                 continue;

@@ -131,12 +131,20 @@ fn list(followed: &Path) -> Vec<Sibling> {
     entries.flatten().filter_map(sibling).collect()
 }
 
+/// Times that a directory is read before a file counts as gone.
+const LOOKS: usize = 3;
+
 /// The file a stored position is in, wherever rotation has moved or copied it.
 ///
 /// The same file under any name is best. A file with another number, but the same beginning and
 /// not shorter, is what copying has left of it: the followed path itself (moved to another disk),
 /// or a rotated name (copied, then cut to nothing).
 pub(super) fn find(followed: &Path, mark: &Mark) -> Option<(PathBuf, File)> {
+    // A file that is renamed while the directory is read can be missing under both names.
+    (0..LOOKS).find_map(|_| look(followed, mark))
+}
+
+fn look(followed: &Path, mark: &Mark) -> Option<(PathBuf, File)> {
     let open = |path: &Path| {
         let file = File::open(path).ok()?;
         let metadata = file.metadata().ok()?;
