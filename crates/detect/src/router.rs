@@ -153,18 +153,19 @@ impl Router {
         Self { include_host, slots: vec![0; SHARDS], ..Self::default() }
     }
 
-    /// Distributes the records of a source's block, from one on. Where profiles are to be moved it
+    /// Distributes the records of a source's block, all of a new one and otherwise from one on. Where profiles are to be moved it
     /// stops: the work is to be done first, and [`Work::then`] says which and where to go on.
-    pub fn route(&mut self, block: &Block, from: u32, source: &str) -> Work {
+    pub fn route(&mut self, block: &Block, from: Option<u32>, source: &str) -> Work {
         let mut work = empty_work();
         self.source = self.rhythms.source(source);
-        if from == 0 {
+        // The first record can be where to go on, and its block was counted before.
+        if from.is_none() {
             self.received += block.lines();
             for reason in block.rejects() {
                 self.rejected[*reason as usize] += 1;
             }
         }
-        for (index, record) in block.records().iter().enumerate().skip(from as usize) {
+        for (index, record) in block.records().iter().enumerate().skip(from.unwrap_or(0) as usize) {
             if let Some(moved) = self.moves(block, record) {
                 work.then = Some((moved, index as u32));
                 break;

@@ -159,15 +159,14 @@ impl<O: Observer + 'static> Engine<O> {
         let samples = block.samples().to_vec();
         let newest = block.records().iter().map(|r| r.time).max().unwrap_or_default();
         let block = Arc::new(block);
-        let mut next = Some(0);
-        while let Some(from) = next {
+        let mut from = None;
+        loop {
             let work = self.router.route(&block, from, &source);
             let then = work.then;
             self.work(&block, work);
-            next = then.map(|(moved, next)| {
-                self.unite(moved);
-                next
-            });
+            let Some((moved, next)) = then else { break };
+            self.unite(moved);
+            from = Some(next);
         }
         Some(Stepped { samples, newest })
     }

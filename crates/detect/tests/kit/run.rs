@@ -62,17 +62,16 @@ impl Run {
 
     /// A block of a source.
     pub fn block_of(&mut self, source: &str, block: &Block) {
-        let mut next = Some(0);
-        while let Some(from) = next {
+        let mut from = None;
+        loop {
             let work = self.router.route(block, from, source);
             let then = work.then;
             self.work(block, work);
-            next = then.map(|(moved, next)| {
-                let (shard, slot) = moved.from;
-                let watch = self.shards[shard].take(slot, &self.settings, &mut ());
-                self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
-                next
-            });
+            let Some((moved, next)) = then else { break };
+            let (shard, slot) = moved.from;
+            let watch = self.shards[shard].take(slot, &self.settings, &mut ());
+            self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
+            from = Some(next);
         }
     }
 
