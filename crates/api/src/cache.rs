@@ -70,6 +70,11 @@ impl Cache {
         Self { kept, metrics }
     }
 
+    /// Forgets everything: whoever has changed something sees it at once.
+    pub(crate) fn forget(&self) {
+        self.kept.invalidate_all();
+    }
+
     /// The answer kept under a key that says all that was asked, or the one that `make` makes. What
     /// did not succeed is not kept, but told to all who wait.
     pub(crate) async fn answer(
@@ -141,6 +146,15 @@ mod tests {
         let bad = StatusCode::BAD_REQUEST;
         assert_eq!(asked(&cache, "c", &made, bad).await, "3");
         assert_eq!(asked(&cache, "c", &made, bad).await, "4");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_made_anew_after_a_change() {
+        let cache = Cache::of_promql(Metrics::new());
+        let made = AtomicU32::new(0);
+        assert_eq!(asked(&cache, "a", &made, StatusCode::OK).await, "1");
+        cache.forget();
+        assert_eq!(asked(&cache, "a", &made, StatusCode::OK).await, "2");
     }
 
     #[tokio::test]

@@ -177,7 +177,7 @@ pub struct SeriesStore {
 impl SeriesStore {
     /// Opens or creates the store in a directory that exists.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, SeriesError> {
-        let path = dir.join(FILE);
+        let path = database_path(dir);
         let failed = |source: redb::Error| match source {
             redb::Error::DatabaseAlreadyOpen => SeriesError::InUse { path: path.clone() },
             source => SeriesError::Database {

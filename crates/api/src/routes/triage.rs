@@ -103,6 +103,9 @@ pub(super) async fn order(
         EngineError::Busy => ApiError::Busy { what: error.to_string() },
         EngineError::Gone => ApiError::NotReady { reasons: vec![error.to_string()] },
     })?;
+    if !dry_run {
+        state.views.forget();
+    }
     Ok(Json(carried?).into_response())
 }
 

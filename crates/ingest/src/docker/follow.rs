@@ -146,8 +146,9 @@ impl<'a> Follower<'a> {
                 let stopped = self.until_next_read(&docker, &found.id).await;
                 if stopped {
                     // It may be removed next, and its log with it.
-                    self.read(&docker, &Found { running: false, ..found }).await?;
-                    self.ended = self.at.as_ref().map(|(id, _)| id.clone());
+                    let id = found.id.clone();
+                    let end = self.read(&docker, &Found { running: false, ..found }).await?;
+                    self.ended = matches!(end, End::Log).then_some(id);
                 }
                 Ok(Next::Read)
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::{CHUNKS, META, SERIES, SeriesError, SeriesStore, VERSION};
+use super::{CHUNKS, FILE, META, SERIES, SeriesError, SeriesStore, VERSION};
 use crate::chunk;
 
 /// Problems that are named; enough to see a pattern.
@@ -29,7 +29,7 @@ pub struct SeriesReport {
 
 /// Where the database lies in a data directory.
 pub fn database_path(dir: &Path) -> PathBuf {
-    dir.join("series.redb")
+    dir.join(FILE)
 }
 
 /// Reads every page and every chunk of a database that the caller has opened; `path` is for

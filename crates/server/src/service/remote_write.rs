@@ -6,12 +6,13 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use hanabi_series::{Series, SeriesStore, Storage as _, Upstream, remote};
 use hanabi_telemetry::Metrics;
 
@@ -23,7 +24,9 @@ const SLICE: i64 = 60_000;
 const REQUEST_SAMPLES: usize = 2_000;
 /// Samples of a slice: twenty thousand series every second.
 const SLICE_SAMPLES: usize = 2_000_000;
-/// The longest wait between two tries; the first is a second, and each further one twice as long.
+/// The first wait between two tries; each further one is twice as long.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest.
 const RETRY_MAX: Duration = Duration::from_mins(1);
 /// Where it is kept how far was sent.
 const FILE: &str = "remote-write";
@@ -63,23 +66,17 @@ struct Writing {
 
 impl Writing {
     fn run(mut self, every: Duration, stopped: &Receiver<()>) {
-        let mut wait = every;
-        let mut failing = false;
-        while matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout)) {
-            match self.send_on() {
-                Ok(()) => {
-                    if std::mem::replace(&mut failing, false) {
-                        tracing::info!("series are sent again");
-                    }
-                    wait = every;
-                }
+        let mut retry: Option<Duration> = None;
+        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(retry.unwrap_or(every)) {
+            match self.send_on(stopped) {
+                Ok(()) if retry.take().is_some() => tracing::info!("series are sent again"),
+                Ok(()) => {}
                 Err(why) => {
                     self.metrics.remote_write_retries.increment();
-                    if !std::mem::replace(&mut failing, true) {
+                    if retry.is_none() {
                         tracing::warn!("series are not sent; they wait on disk: {why}");
-                        wait = Duration::from_secs(1);
                     }
-                    wait = (2 * wait).min(RETRY_MAX);
+                    retry = Some(retry.map_or(RETRY_MIN, |wait| (2 * wait).min(RETRY_MAX)));
                 }
             }
             let behind = present().saturating_sub(self.sent).max(0);
@@ -87,9 +84,9 @@ impl Writing {
         }
     }
 
-    /// Sends all there is.
-    fn send_on(&mut self) -> Result<(), String> {
-        loop {
+    /// Sends all there is, unless it is told to end.
+    fn send_on(&mut self, stopped: &Receiver<()>) -> Result<(), String> {
+        while let Err(TryRecvError::Empty) = stopped.try_recv() {
             let (from, end) = (self.sent + 1, present());
             if from > end {
                 return Ok(());
@@ -107,9 +104,10 @@ impl Writing {
                 return Ok(());
             }
             self.sent = done;
-            let kept = fs::write(&self.file, format!("{}\n", self.sent));
+            let kept = keep(&self.file, self.sent);
             kept.map_err(|error| format!("failed to write {}: {error}", self.file.display()))?;
         }
+        Ok(())
     }
 
     fn send(&self, series: &[Series]) -> Result<(), String> {
@@ -163,6 +161,15 @@ fn requests(series: &[Series]) -> Vec<Vec<Series>> {
     parts
 }
 
+/// All of it or nothing: half a number would be a time long ago.
+fn keep(file: &Path, sent: i64) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    let mut writing = fs::File::create(&new)?;
+    writeln!(writing, "{sent}")?;
+    writing.sync_all()?;
+    fs::rename(new, file)
+}
+
 fn read(file: &Path) -> Option<i64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -187,6 +194,17 @@ mod tests {
         }
         assert_eq!(told(200, ""), Sent::Taken);
         assert_eq!(told(422, "no"), Sent::Refused("status 422: no".to_owned()));
+    }
+
+    #[test]
+    fn how_far_was_sent_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(FILE);
+        assert_eq!(read(&file), None);
+        for sent in [1_795_337_732_000, 5] {
+            keep(&file, sent).unwrap();
+            assert_eq!(read(&file), Some(sent));
+        }
     }
 
     #[test]
