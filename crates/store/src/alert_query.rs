@@ -15,7 +15,7 @@ use crate::cursor::Cursor;
 use crate::error::Fault;
 use crate::indexed::{EVERY, Indexed};
 use crate::page::bounded;
-use crate::{Page, Store, StoreError};
+use crate::{Keep, Page, Store, StoreError};
 
 /// How many alerts a page's text search looks at before it hands out a cursor instead: about a
 /// tenth of a second.
@@ -106,13 +106,23 @@ impl Store {
     /// first one does, and what comes in meanwhile neither doubles nor hides a row that stays as it
     /// is.
     pub fn alerts(&self, query: &AlertQuery) -> Result<Page<Alert>, StoreError> {
+        self.alerts_kept(query, None)
+    }
+
+    /// The same of those alerts only that `keep` lets through.
+    pub fn alerts_kept(
+        &self,
+        query: &AlertQuery,
+        keep: Keep<'_>,
+    ) -> Result<Page<Alert>, StoreError> {
         let limit = bounded(query.limit);
         let filter = AlertFilter::of(query);
         let after = filter.cursor(query.cursor.as_deref())?;
         self.db.read("list alerts", |from| {
             let mut hits = Hits::new(limit);
+            let keeps = ALERTS.keeps(from, keep)?;
             filter.walk(from, after.as_ref(), |time, id, matches| {
-                Ok(hits.take(time, id, matches.is_some()))
+                Ok(hits.take(time, id, matches.is_some() && keeps(id)?))
             })?;
             page_of(from, &ALERTS, hits, &filter.name)
         })
@@ -127,13 +137,27 @@ impl Store {
         query: &AlertQuery,
         buckets: usize,
     ) -> Result<AlertStats, StoreError> {
+        self.alert_stats_kept(query, buckets, None)
+    }
+
+    /// The same of those alerts only that `keep` lets through.
+    pub fn alert_stats_kept(
+        &self,
+        query: &AlertQuery,
+        buckets: usize,
+        keep: Keep<'_>,
+    ) -> Result<AlertStats, StoreError> {
         let filter = AlertFilter::of(query);
         self.db.read("count alerts", |from| {
             let mut stats = AlertStats::default();
             let mut spans = Vec::new();
             let mut rules: hashbrown::HashMap<String, u64> = hashbrown::HashMap::new();
-            filter.walk(from, None, |last_seen, _, matches| {
+            let keeps = ALERTS.keeps(from, keep)?;
+            filter.walk(from, None, |last_seen, id, matches| {
                 let Some(head) = matches else { return Ok(true) };
+                if !keeps(id)? {
+                    return Ok(true);
+                }
                 stats.alerts += 1;
                 stats.occurrences = stats.occurrences.saturating_add(head.count);
                 *rules.entry_ref(head.rule).or_default() += 1;
@@ -153,6 +177,15 @@ impl Store {
 
     /// One page of incidents, those last seen newest first.
     pub fn incidents(&self, query: &IncidentQuery) -> Result<Page<Incident>, StoreError> {
+        self.incidents_kept(query, None)
+    }
+
+    /// The same of those incidents only that `keep` lets through.
+    pub fn incidents_kept(
+        &self,
+        query: &IncidentQuery,
+        keep: Keep<'_>,
+    ) -> Result<Page<Incident>, StoreError> {
         let limit = bounded(query.limit);
         let plain = IncidentQuery { limit: 0, cursor: None, ..query.clone() };
         let name = format!("{plain:?}");
@@ -162,11 +195,12 @@ impl Store {
         self.db.read("list incidents", |from| {
             let mut hits = Hits::new(limit);
             let before = after.as_ref().map(|(time, id)| (*time, id.as_str()));
+            let keeps = INCIDENTS.keeps(from, keep)?;
             INCIDENTS.walk(from, &word, since, before, |time, id, head| {
                 let head = IncidentHead::decode(head)?;
                 let matches = query.end.is_none_or(|end| head.first_seen < end)
                     && query.min_priority.is_none_or(|least| head.priority >= least);
-                Ok(hits.take(time, id, matches))
+                Ok(hits.take(time, id, matches && keeps(id)?))
             })?;
             page_of(from, &INCIDENTS, hits, &name)
         })

@@ -37,6 +37,12 @@ pub struct AuditEntry {
     pub object: String,
     /// Whether it was done or refused: `ok`, `refused`, `failed`.
     pub outcome: String,
+    /// From which address, where a person or machine has asked; `""` where nobody has.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// The id of the request, as its answer had it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
     /// Everything else; secrets must not be in it.
     pub detail: Value,
 }
@@ -45,6 +51,11 @@ impl Store {
     /// Adds an entry to the audit log, durable on return; answers its running number.
     pub fn append_audit(&self, entry: &AuditEntry) -> Result<u64, StoreError> {
         self.db.write("write the audit log", |to| append(to, std::slice::from_ref(entry)))
+    }
+
+    /// Adds several entries, durable on return.
+    pub fn append_audits(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+        self.db.write("write the audit log", |to| append(to, entries).map(|_| ()))
     }
 
     /// One page of the audit log, newest first.

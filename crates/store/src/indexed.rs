@@ -10,6 +10,7 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransact
 
 use crate::codec::{self, Reader};
 use crate::error::Fault;
+use crate::owner::{Keep, Owner};
 
 const RECORD: u8 = 1;
 
@@ -73,6 +74,22 @@ impl Indexed {
             }
         }
         Ok(bodies)
+    }
+
+    /// Tells of a record's id whether `keep` lets it through; without one each is.
+    pub(crate) fn keeps<'k>(
+        &self,
+        from: &ReadTransaction,
+        keep: Keep<'k>,
+    ) -> Result<impl Fn(&str) -> Result<bool, Fault> + use<'k>, Fault> {
+        let records = keep.map(|_| from.open_table(self.records)).transpose()?;
+        Ok(move |id: &str| {
+            let (Some(keep), Some(records)) = (keep, &records) else { return Ok(true) };
+            let Some(record) = records.get(id)? else { return Ok(false) };
+            let body = codec::unpack(split(record.value())?.1)?;
+            // One that cannot be read is nobody's, and left out of lists anyway.
+            Ok(serde_json::from_slice::<Owner>(&body).is_ok_and(|owner| keep(&owner)))
+        })
     }
 
     /// Visits the entries of a word, newest first, until `visit` answers `false`.

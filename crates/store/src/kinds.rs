@@ -24,7 +24,7 @@ pub struct KindStats {
 }
 
 /// The tables of each kind; the first counts its records.
-const KINDS: [(&str, &[&str]); 8] = [
+const KINDS: [(&str, &[&str]); 9] = [
     ("profiles", &["profiles"]),
     ("snapshots", &["snapshots", "snapshot_info"]),
     ("alerts", &["alerts", "alert_index", "alert_text"]),
@@ -32,6 +32,7 @@ const KINDS: [(&str, &[&str]); 8] = [
     ("audit", &["audit"]),
     ("suppressions", &["suppressions"]),
     ("maintenance", &["maintenance"]),
+    ("tokens", &["tokens"]),
     ("engine", &["meta", "positions"]),
 ];
 

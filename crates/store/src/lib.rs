@@ -27,11 +27,13 @@ mod kinds;
 mod log;
 mod maintain;
 mod overlay;
+mod owner;
 mod page;
 mod reserve;
 mod restore;
 mod snapshots;
 mod store;
+mod tokens;
 
 pub use alert_query::{
     AlertBucket, AlertQuery, AlertStats, BUCKET_LIMIT, IncidentQuery, TEXT_SCAN_LIMIT,
@@ -45,7 +47,9 @@ pub use error::StoreError;
 pub use kinds::KindStats;
 pub use log::{EventLog, LogOptions, LogPage, LogQuery, LogReport, LogRow, LogStats};
 pub use maintain::DataDirectory;
+pub use owner::{Keep, Owner};
 pub use page::{PAGE_LIMIT, Page};
 pub use restore::{Restoration, restore};
 pub use snapshots::{SNAPSHOT_DEPTH, SnapshotInfo};
 pub use store::{CheckReport, PROBLEM_LIMIT, Problem, Store, StoreOptions, StoreStats};
+pub use tokens::{StoredToken, TOKENS_LIMIT};

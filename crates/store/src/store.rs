@@ -12,7 +12,7 @@ use crate::checkpoint::{META, POSITIONS, PROFILES};
 use crate::database::{Access, Db};
 use crate::directory::Directory;
 use crate::error::Fault;
-use crate::{StoreError, alerts, audit, codec, snapshots};
+use crate::{StoreError, alerts, audit, codec, snapshots, tokens};
 
 pub(crate) const DATABASE_FILE: &str = "hanabi.redb";
 const DAY: EventTime = 86_400 * SECOND;
@@ -175,8 +175,9 @@ impl Store {
             let (alerts, incidents) = alerts::check(from, &mut problems)?;
             let snapshots = snapshots::check(from, &mut problems)?;
             audit::check(from, &mut problems)?;
+            let tokens = tokens::check(from, &mut problems)?;
             let (audit, suppressions) = audit::count(from)?;
-            Ok(profiles + alerts + incidents + snapshots + audit + suppressions)
+            Ok(profiles + alerts + incidents + snapshots + audit + suppressions + tokens)
         })?;
         problems.truncate(PROBLEM_LIMIT);
         Ok(CheckReport { problems, looked_at })
@@ -189,7 +190,8 @@ fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
     to.open_table(PROFILES)?;
     alerts::create_tables(to)?;
     snapshots::create_tables(to)?;
-    audit::create_tables(to)
+    audit::create_tables(to)?;
+    tokens::create_tables(to)
 }
 
 fn count_rows(from: &ReadTransaction) -> Result<StoreStats, Fault> {
@@ -197,6 +199,7 @@ fn count_rows(from: &ReadTransaction) -> Result<StoreStats, Fault> {
     from.open_table(POSITIONS)?;
     let (alerts, incidents) = alerts::count(from)?;
     let (audit, suppressions) = audit::count(from)?;
+    tokens::count(from)?;
     Ok(StoreStats {
         profiles: from.open_table(PROFILES)?.len()?,
         alerts,

@@ -6,8 +6,8 @@ use crate::common::{alert, incident, tree};
 use hanabi_detect::{AlertState, Maintenance, Suppression, SuppressionScope};
 use hanabi_event::Priority;
 use hanabi_store::{
-    AlertQuery, AuditEntry, Checkpoint, EventLog, IncidentQuery, LogOptions, Store, StoreError,
-    StoreOptions,
+    AlertQuery, AuditEntry, Checkpoint, EventLog, IncidentQuery, LogOptions, Owner, Store,
+    StoreError, StoreOptions,
 };
 
 fn open(dir: &tempfile::TempDir) -> Store {
@@ -113,6 +113,29 @@ fn alerts_are_found_by_every_filter() {
     let first = store.alerts(&AlertQuery { limit: 1, ..base() }).unwrap();
     assert_eq!(first.items, [moved]);
     assert!(store.check().unwrap().is_clean());
+}
+
+#[test]
+fn what_is_not_kept_is_in_no_list_and_no_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let of = |number: u64, name: &str| {
+        let mut one = alert(number, 1_000 + number);
+        one.identity = format!("h:{name}");
+        one.container.name = name.to_owned();
+        one.containers.clear();
+        one
+    };
+    let all: Vec<_> = (0..90).map(|n| of(n, ["web", "db", "api"][n as usize % 3])).collect();
+    store.put_alerts(&all).unwrap();
+    let keep = |owner: &Owner| owner.identity == "h:web" && owner.names().any(|name| name == "web");
+    let query = |cursor| AlertQuery { limit: 20, cursor, ..AlertQuery::default() };
+    let first = store.alerts_kept(&query(None), Some(&keep)).unwrap();
+    let second = store.alerts_kept(&query(first.next_cursor.clone()), Some(&keep)).unwrap();
+    assert_eq!((first.items.len(), second.items.len(), second.next_cursor), (20, 10, None));
+    assert!(first.items.iter().chain(&second.items).all(|one| one.identity == "h:web"));
+    assert_eq!(store.alert_stats_kept(&query(None), 0, Some(&keep)).unwrap().alerts, 30);
+    assert_eq!(store.alert_stats(&query(None), 0).unwrap().alerts, 90);
 }
 
 #[test]
