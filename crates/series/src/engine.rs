@@ -151,7 +151,7 @@ impl<'a> Engine<'a> {
 }
 
 /// Reads a query. The parser knows `holt_winters` only by its name of Prometheus 3.
-fn read(query: &str) -> Result<Expr, QueryError> {
+pub(crate) fn read(query: &str) -> Result<Expr, QueryError> {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
         let arguments = vec![ValueType::Matrix, ValueType::Scalar, ValueType::Scalar];

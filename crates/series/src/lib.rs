@@ -14,6 +14,7 @@ mod labels;
 mod literals;
 pub mod openmetrics;
 pub mod remote;
+mod restrict;
 mod sample;
 mod storage;
 mod store;
@@ -26,6 +27,7 @@ pub use answers::{metric, selector};
 pub use engine::{Edges, Engine, LOOKBACK, MAX_POINTS, MAX_SAMPLES, Options};
 pub use error::QueryError;
 pub use labels::{Labels, NAME};
+pub use restrict::{Holds, Within, restrict};
 pub use sample::{Sample, is_stale, stale};
 pub use storage::{Matcher, Memory, Series, Storage};
 pub use store::{
