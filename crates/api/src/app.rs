@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use hanabi_telemetry::{Exporter, Format};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::auth::Security;
 use crate::cache::Cache;
 use crate::counters::{ApiCounters, show_live, show_stream};
 use crate::engine::EngineHandle;
@@ -91,6 +93,10 @@ pub struct AppParts {
     pub listen: SocketAddr,
     /// Names by which the service may be asked beside loopback names and `listen`.
     pub allowed_hosts: Vec<String>,
+    /// How it is known who asks.
+    pub security: Security,
+    /// Every request is logged, not only counted.
+    pub access_log: bool,
     /// The bounds.
     pub limits: ApiLimits,
 }
@@ -110,6 +116,8 @@ pub(crate) struct AppState {
     pub(crate) views: Cache,
     pub(crate) promql: Cache,
     store_reads: Arc<Semaphore>,
+    boot: u64,
+    seen: AtomicU64,
 }
 
 impl App {
@@ -122,6 +130,8 @@ impl App {
             store_reads: Arc::new(Semaphore::new(parts.limits.store_reads)),
             views: Cache::of_views(parts.exporter.metrics().clone()),
             promql: Cache::of_promql(parts.exporter.metrics().clone()),
+            boot: crate::times::now(),
+            seen: AtomicU64::new(0),
             parts,
         });
         let router = middleware::wrap(routes::router(), &state).with_state(state.clone());
@@ -148,6 +158,10 @@ impl App {
         self.state.exposition(format, now)
     }
 
+    pub(crate) fn state(&self) -> &Arc<AppState> {
+        &self.state
+    }
+
     pub(crate) fn hub(&self) -> &StreamHub {
         &self.state.parts.hub
     }
@@ -160,7 +174,13 @@ impl AppState {
         self.counters.show(metrics);
         show_stream(parts.hub.counters(), metrics);
         show_live(&parts.live, metrics);
+        metrics.http_refusals_unaudited.raise_to(parts.security.refusals.dropped());
         parts.exporter.render(format, now)
+    }
+
+    /// The next request's id: no other of this or an earlier run has it.
+    pub(crate) fn request_id(&self) -> String {
+        format!("{:x}-{:x}", self.boot, self.seen.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Runs work that blocks (the store, large trees) off the async threads.

@@ -19,8 +19,12 @@ pub struct Order {
     pub command: Command,
     /// Nothing is to be changed; the answer says what would be.
     pub dry_run: bool,
-    /// Who asks.
+    /// Who asks …
     pub by: String,
+    /// … from which address …
+    pub address: String,
+    /// … by which request.
+    pub request: String,
 }
 
 /// What is to be done.

@@ -138,6 +138,27 @@ pub enum ApiError {
     /// A change asked for by another site's page.
     #[error("requests from pages of other origins are not taken")]
     CrossOrigin,
+    /// Whoever asks has not said who they are.
+    #[error("{reason}: as `Authorization: Bearer TOKEN`, or as a Basic password")]
+    Unauthenticated {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// Whoever asks may not.
+    #[error("this takes {needs}")]
+    Forbidden {
+        /// What it takes.
+        needs: &'static str,
+    },
+    /// A change by a session without its second word.
+    #[error("a change in a session needs the header `x-csrf-token`, with the word of /api/me")]
+    Csrf,
+    /// Too many requests of one principal or address.
+    #[error("too many requests: send it again after {retry_after} s")]
+    TooManyRequests {
+        /// Seconds after which to try again.
+        retry_after: u64,
+    },
     /// Something of ours failed.
     #[error("the request failed; the service's log says why")]
     Internal {
@@ -196,6 +217,14 @@ impl ApiError {
             Self::NotReady { .. } => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready"),
             Self::Timeout { .. } => ("timeout", StatusCode::SERVICE_UNAVAILABLE, "Took too long"),
             Self::HostRefused { .. } => ("host_refused", StatusCode::FORBIDDEN, "Host refused"),
+            Self::Unauthenticated { .. } => {
+                ("unauthenticated", StatusCode::UNAUTHORIZED, "Who are you?")
+            }
+            Self::Forbidden { .. } => ("forbidden", StatusCode::FORBIDDEN, "Not allowed"),
+            Self::Csrf => ("csrf", StatusCode::FORBIDDEN, "The session's word is missing"),
+            Self::TooManyRequests { .. } => {
+                ("too_many_requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            }
             Self::CrossOrigin => ("cross_origin", StatusCode::FORBIDDEN, "Origin refused"),
             Self::Internal { .. } => {
                 ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
@@ -216,6 +245,7 @@ impl ApiError {
             Self::UnsupportedMedia { field, value, bound } => {
                 json!({ "field": field, "value": value, "bound": bound })
             }
+            Self::Forbidden { needs } => json!({ "needs": needs }),
             Self::NotReady { reasons } => json!({ "reasons": reasons }),
             _ => Value::Null,
         };
@@ -227,15 +257,31 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::QueueFull { retry_after } => Some(*retry_after),
+            Self::QueueFull { retry_after } | Self::TooManyRequests { retry_after } => {
+                Some(*retry_after)
+            }
             Self::Busy { .. } | Self::NotReady { .. } | Self::Timeout { .. } => Some(1),
             _ => None,
         }
     }
 }
 
+/// Marks the answer to somebody who may not, for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Denied;
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let challenged = matches!(self, Self::Unauthenticated { .. });
+        let denied = matches!(
+            self,
+            Self::Unauthenticated { .. }
+                | Self::Forbidden { .. }
+                | Self::Csrf
+                | Self::TooManyRequests { .. }
+                | Self::HostRefused { .. }
+                | Self::CrossOrigin
+        );
         if let Self::Internal { context } = &self {
             tracing::error!(%context, "request failed");
         }
@@ -246,9 +292,17 @@ impl IntoResponse for ApiError {
         problem.insert("status".into(), status.as_u16().into());
         problem.insert("detail".into(), self.to_string().into());
         let mut response = (status, Json(Value::Object(problem))).into_response();
+        if denied {
+            response.extensions_mut().insert(Denied);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if challenged {
+            // Not Basic, though it is taken: a browser would ask for a name and a password.
+            let challenge = HeaderValue::from_static("Bearer realm=\"hanabi\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

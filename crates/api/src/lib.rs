@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod app;
+mod auth;
 mod body;
 mod cache;
 mod command;
@@ -31,6 +32,11 @@ mod times;
 mod views;
 
 pub use app::{ApiLimits, App, AppParts};
+pub use auth::{
+    Jwt, JwtAlgorithm, JwtError, JwtOptions, NewToken, Principal, PrincipalKind, RequestLimits,
+    Role, SCOPE_PATTERN_BYTES, SCOPE_PATTERNS_MAX, Scope, Security, SecurityOptions, TOKEN_PREFIX,
+    Tls, TlsError, TlsOptions, TokenFileError, token_of_file,
+};
 pub use command::{
     Action, BULK_HEAVY_MAX, BULK_MAX, Carried, Command, Expiry, Order, ProfileOperation, Refused,
 };

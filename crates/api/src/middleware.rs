@@ -15,8 +15,9 @@ use hanabi_telemetry::HttpStatus;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::{AppParts, AppState};
+use crate::auth::{Asking, Principal, gate, note_refusal};
 use crate::counters::count;
-use crate::error::ApiError;
+use crate::error::{ApiError, Denied};
 
 /// Nothing but what comes from here: event text is written by attackers, and the page shows it.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -38,6 +39,7 @@ pub(crate) fn wrap(router: Router<Arc<AppState>>, state: &Arc<AppState>) -> Rout
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(state.parts.limits.body_bytes))
         .layer(from_fn_with_state(state.clone(), bounded))
+        .layer(from_fn_with_state(state.clone(), gate))
         .layer(from_fn_with_state(state.clone(), guarded))
         .layer(from_fn_with_state(state.clone(), counted))
 }
@@ -75,8 +77,10 @@ async fn guarded(
     let host = request.uri().authority().map(Authority::as_str).or_else(|| {
         request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"))
     });
-    // Browsers always name the host; only a tool of HTTP/1.0 does not.
+    // Browsers always name the host; only a tool of HTTP/1.0 does not. A page that rebinds a name
+    // has no cookie of ours, so that names only count where nobody has to say who they are.
     if let Some(host) = host
+        && !state.parts.security.required
         && !host_is_allowed(&state.parts, host)
     {
         count(&state.counters.hosts_refused);
@@ -122,22 +126,22 @@ fn is_cross_origin(headers: &HeaderMap, host: Option<&str>) -> bool {
     of.is_none() || of != host
 }
 
-/// Counts, and sets the headers that every answer has.
-async fn counted(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+/// Numbers the request, counts it, logs it, and sets the headers that every answer has. The log has
+/// the template of the path and no header, so that no token can stand in it.
+async fn counted(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
+    let asking = Arc::new(Asking {
+        address: request.extensions().get::<Peer>().map(|peer| peer.0),
+        request: state.request_id(),
+    });
+    request.extensions_mut().insert(asking.clone());
     let mut response = next.run(request).await.into_response();
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    finish_head(response.headers_mut(), &asking);
     let took = began.elapsed();
     let status = response.status().as_u16();
     let metrics = state.parts.exporter.metrics();
@@ -145,6 +149,35 @@ async fn counted(State(state): State<Arc<AppState>>, request: Request, next: Nex
     if !route.starts_with("/api/stream") {
         metrics.http_duration.observe(took);
     }
-    tracing::debug!(%method, route, status, took_us = took.as_micros() as u64, "answered");
+    let who = response.extensions().get::<Arc<Principal>>();
+    if response.extensions().get::<Denied>().is_some() {
+        if matches!(status, 401 | 403) {
+            metrics.http_unauthorized.increment();
+        }
+        note_refusal(&state, &asking, who.map(|who| &**who), &format!("{method} {route}"), status);
+    }
+    let by = who.map_or("", |who| who.name.as_str());
+    let (address, took_us) = (asking.address(), took.as_micros() as u64);
+    if state.parts.access_log {
+        tracing::info!(%method, route, status, took_us, by, address, id = asking.request, "answered");
+    } else {
+        tracing::debug!(%method, route, status, took_us, by, address, id = asking.request, "answered");
+    }
     response
 }
+
+fn finish_head(headers: &mut HeaderMap, asking: &Asking) {
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&asking.request) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+/// The other side of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);

@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
+mod auth;
 mod promql;
 mod schemas;
 
@@ -63,7 +64,7 @@ const fn change(
     }
 }
 
-/// Every route but the page's own files.
+/// Every route but the page's own files and those of [`auth`].
 pub(crate) const OPERATIONS: &[Operation] = &[
     get(
         "/api/containers",
@@ -381,7 +382,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 /// The document.
 pub(crate) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().chain(auth::OPERATIONS) {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation);
     }
@@ -395,7 +396,8 @@ pub(crate) fn document() -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,
-        "components": { "schemas": schemas::all() },
+        "security": auth::requirement(),
+        "components": { "schemas": schemas::all(), "securitySchemes": auth::schemes() },
     })
 }
 
@@ -406,8 +408,8 @@ fn describe(operation: &Operation) -> Value {
     let mut responses = json!({
         good: { "description": "The answer", "content": { operation.media: { "schema": schema } } },
     });
-    // A wrong Host is refused everywhere, and a method on its own path is never 405.
-    for status in operation.problems.iter().chain([&403]) {
+    // A wrong Host, nobody and too many are refused everywhere, and a method on its own path is never 405.
+    for status in operation.problems.iter().chain([&401, &403, &429]) {
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         responses[status.to_string()] = json!({
             "description": "A problem",

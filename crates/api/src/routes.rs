@@ -1,6 +1,7 @@
 //! The routes, each file one noun.
 
 mod alerts;
+mod auth;
 mod containers;
 mod hbt;
 mod ingest;
@@ -47,8 +48,8 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/overview", get(overview::overview))
         .route(
             "/api/hbt/{id}",
-            get(hbt::tree).delete(|state, id, params, body| {
-                profiles::operate(state, id, ProfileOperation::Delete, params, body)
+            get(hbt::tree).delete(|state, caller, id, params, body| {
+                profiles::operate(state, caller, id, ProfileOperation::Delete, params, body)
             }),
         )
         .route("/api/hbt/{id}/history", get(hbt::history))
@@ -56,6 +57,11 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/stream/{id}", get(stream::one))
         .route("/api/suppressions", get(rulings::suppressions).post(rulings::suppress))
         .route("/api/maintenance", get(rulings::maintenance).post(rulings::maintain))
+        .route("/api/tokens", get(auth::tokens).post(auth::create_token))
+        .route("/api/tokens/{id}", delete(auth::revoke_token))
+        .route("/api/login", post(auth::login))
+        .route("/api/logout", post(auth::logout))
+        .route("/api/me", get(auth::me))
         .route("/api/audit", get(rulings::audit))
         .route("/api/sources", get(operations::sources))
         .route("/api/ingest/rejected", get(operations::rejected))
@@ -89,13 +95,17 @@ fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
     for action in triage::ACTIONS {
         router = router.route(
             &format!("/api/alerts/{{id}}/{action}"),
-            post(move |state, id, params, body| triage::act(state, id, action, params, body)),
+            post(move |state, caller, id, params, body| {
+                triage::act(state, caller, id, action, params, body)
+            }),
         );
     }
     for (word, accept) in [("accept", true), ("reject", false)] {
         router = router.route(
             &format!("/api/hbt/{{id}}/quarantine/{{item}}/{word}"),
-            post(move |state, id, params, body| profiles::decide(state, id, accept, params, body)),
+            post(move |state, caller, id, params, body| {
+                profiles::decide(state, caller, id, accept, params, body)
+            }),
         );
     }
     for operation in
@@ -103,8 +113,8 @@ fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
     {
         router = router.route(
             &format!("/api/hbt/{{id}}/{}", operation.as_str()),
-            post(move |state, id, params, body| {
-                profiles::operate(state, id, operation, params, body)
+            post(move |state, caller, id, params, body| {
+                profiles::operate(state, caller, id, operation, params, body)
             }),
         );
     }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +20,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use tower::ServiceExt as _;
 
 use crate::app::App;
+use crate::auth::Certificate;
+use crate::middleware::Peer;
 
 /// What hyper may hold of one connection, each way; also the bound of a request head. A thousand
 /// clients that do not read hold 64 MiB.
@@ -36,6 +39,10 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         let hub = hub.clone();
         async move { hub.run().await }
     });
+    let refusals = tokio::spawn({
+        let state = app.state().clone();
+        async move { state.parts.security.refusals.run(&state.parts.store).await }
+    });
     let (stop, stopped) = watch::channel(());
     let connections = Arc::new(Semaphore::new(app.limits().connections));
     let mut shutdown = pin!(shutdown);
@@ -45,7 +52,9 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => accept(stream, &app, &connections, &stopped),
+            Ok((stream, peer)) => {
+                accept((stream, peer.ip().to_canonical()), &app, &connections, &stopped);
+            }
             Err(error) => {
                 // Out of descriptors: the others must finish first, and a tight loop helps nobody.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -60,13 +69,17 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     if tokio::time::timeout(DRAIN, connections.acquire_many(all)).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
+    app.state().parts.security.refusals.close();
+    if refusals.await.is_err() {
+        tracing::error!("what was refused could not be noted down");
+    }
     if batcher.await.is_err() {
         tracing::error!("the stream's batcher has failed");
     }
 }
 
 fn accept(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, IpAddr),
     app: &App,
     connections: &Arc<Semaphore>,
     stopped: &watch::Receiver<()>,
@@ -83,19 +96,49 @@ fn accept(
     let app = app.clone();
     let stopped = stopped.clone();
     tokio::spawn(async move {
-        connection(stream, &app, stopped).await;
+        connection(stream, peer, &app, stopped).await;
         app.counters().connections.fetch_sub(1, Ordering::Relaxed);
         drop(permit);
     });
 }
 
-async fn connection(stream: TcpStream, app: &App, mut stopped: watch::Receiver<()>) {
+async fn connection(stream: TcpStream, peer: IpAddr, app: &App, mut stopped: watch::Receiver<()>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
+    let Some(tls) = &app.state().parts.security.tls else {
+        return answer(stream, peer, None, app, stopped).await;
+    };
+    let shaking = tls.acceptor.accept(stream);
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(app.limits().head_time, shaking) => shaken,
+        _ = stopped.changed() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => {
+            let certificate = tls.certificate(stream.get_ref().1.peer_certificates());
+            answer(stream, peer, certificate, app, stopped).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "a client does not speak TLS with us"),
+        Err(_) => tracing::debug!(%peer, "a client began TLS and did not go on"),
+    }
+}
+
+/// Answers the requests of one connection.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: IpAddr,
+    certificate: Option<Certificate>,
+    app: &App,
+    mut stopped: watch::Receiver<()>,
+) {
     let router = app.router();
     let service = TowerToHyperService::new(tower::service_fn(
-        move |request: hyper::Request<hyper::body::Incoming>| {
+        move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            if let Some(certificate) = certificate.clone() {
+                request.extensions_mut().insert(certificate);
+            }
             let router = router.clone();
             async move {
                 Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {}))
@@ -122,14 +165,14 @@ async fn connection(stream: TcpStream, app: &App, mut stopped: watch::Receiver<(
 }
 
 /// A stream whose writes fail when the other side takes nothing for too long.
-struct StallGuard {
-    stream: TcpStream,
+struct StallGuard<S> {
+    stream: S,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl StallGuard {
-    fn new(stream: TcpStream, patience: Duration) -> Self {
+impl<S> StallGuard<S> {
+    fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, stalled: None }
     }
 
@@ -152,7 +195,7 @@ impl StallGuard {
     }
 }
 
-impl AsyncRead for StallGuard {
+impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -162,7 +205,7 @@ impl AsyncRead for StallGuard {
     }
 }
 
-impl AsyncWrite for StallGuard {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
+pub(crate) mod token;
 
 use std::path::PathBuf;
 
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     /// Check, measure, compact, back up or restore a data directory that no service holds.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Make, list and revoke the tokens of a service.
+    Token(token::TokenArgs),
     /// Check, show or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

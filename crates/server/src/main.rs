@@ -61,6 +61,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
             commands::series::series(&args, &config)
         }
         Command::Store(command) => commands::store::store(&command),
+        Command::Token(args) => commands::token::token(&args),
         Command::Config(command) => commands::config::config(command),
     }
 }

@@ -38,6 +38,7 @@ use crate::{
         observer::Watcher,
         remote_write,
         rows::Rows,
+        security::security,
         series,
         sources::{Sources, Threads},
         state::{self, Start},
@@ -167,6 +168,7 @@ fn assemble(
     let limits =
         ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() };
     let app = App::new(AppParts {
+        security: security(config, &store)?,
         live,
         hub,
         engine: handle,
@@ -178,7 +180,8 @@ fn assemble(
         exporter,
         config: shown(config),
         listen,
-        allowed_hosts: Vec::new(),
+        allowed_hosts: config.server().allowed_hosts.clone(),
+        access_log: config.log().access,
         limits,
     });
     let writer = writer(config, &series, &metrics)?;
@@ -394,7 +397,8 @@ fn shown(config: &Config) -> serde_json::Value {
 
 /// Tells a newcomer what to do next.
 fn welcome(config: &Config, address: SocketAddr) {
-    let url = format!("http://{address}");
+    let scheme = if config.tls().is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
     let data = config.server().data_dir.display();
     if config.log().format == LogFormat::Json {
         tracing::info!(url, "hanabi {VERSION} is running");

@@ -273,6 +273,7 @@ metrics! {
     api_cache: By<CacheResult, Counter> = "hanabi_api_cache_lookups_total", Counter, Count, "Questions for overviews, trees and PromQL, by whether an answer was kept";
     http_duration: Histogram = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, streams left out";
     http_unauthorized: Counter = "hanabi_http_unauthorized_total", Counter, Count, "Requests refused for missing or insufficient rights";
+    http_refusals_unaudited: Counter = "hanabi_http_refusals_unaudited_total", Counter, Count, "Refusals that are not in the audit log because there were too many";
     http_hosts_refused: Counter = "hanabi_http_hosts_refused_total", Counter, Count, "Requests refused because of their Host or Origin";
     http_requests_refused: Counter = "hanabi_http_requests_refused_total", Counter, Count, "Requests refused because too many were being answered";
     http_timeouts: Counter = "hanabi_http_timeouts_total", Counter, Count, "Requests given up because they took too long";

@@ -41,7 +41,7 @@ fn done() -> Value {
     let (refused, done) = (("refused", list.clone()), ("done", count));
     let members = ("members", json!({ "type": "array", "items": { "type": "string" } }));
     let cursor = ("next_cursor", json!({ "type": ["string", "null"] }));
-    let (identity, phase) = (("identity", text.clone()), ("phase", text));
+    let (identity, phase) = (("identity", text.clone()), ("phase", text.clone()));
     json!({
         "DryRun": object(std::slice::from_ref(&dry_run)),
         "Done": object(&[dry_run.clone(), alerts.clone()]),
@@ -51,6 +51,12 @@ fn done() -> Value {
         "Split": object(&[dry_run, identity.clone(), members, nodes]),
         "Suppressions": object(&[("suppressions", list.clone())]),
         "Maintenance": object(&[("maintenance", list.clone())]),
+        "Tokens": object(&[("tokens", list.clone())]),
+        "MadeToken": object(&[("id", text.clone()), ("token", text.clone())]),
+        "Revoked": object(&[("id", text.clone())]),
+        "LoggedOut": object(&[("ended", json!({ "type": "boolean" }))]),
+        "Me": object(&[("name", text.clone()), ("role", text.clone()),
+            ("scope", json!({ "type": "object" })), ("allowed", json!({ "type": "array" }))]),
         "Audit": object(&[("audit", list.clone()), cursor]),
         "Quarantine": object(&[identity, ("quarantine", list)]),
     })
@@ -77,8 +83,20 @@ fn bodies() -> Value {
     let suppressing = [scope.clone(), expires.clone(), expires_in.clone(), ("text", text.clone())];
     let suppression = [scope, ("value", text.clone()), expires, expires_in, note.clone()];
     let (container, start) = (("container", text.clone()), ("start", text.clone()));
+    let patterns = json!({ "type": "array", "items": text });
+    let held = body(&[("namespaces", patterns.clone()), ("containers", patterns)], &[]);
+    let roles = crate::auth::Role::ALL.map(crate::auth::Role::as_str);
+    let token = [
+        ("name", text.clone()),
+        ("role", json!({ "type": "string", "enum": roles })),
+        ("scope", held),
+        ("expires", text.clone()),
+        ("expires_in", json!({ "type": "integer", "minimum": 1 })),
+    ];
     let window = [container, start, ("end", text.clone()), note];
     json!({
+        "NewToken": body(&token, &["name", "role"]),
+        "NewSession": body(&[("token", text.clone())], &["token"]),
         "Nothing": body(&[], &[]),
         "Text": body(&[("text", text.clone())], &[]),
         "Assignment": body(&[("to", text)], &[]),

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use hanabi_detect::{Alert, Incident};
-use hanabi_store::{AlertQuery, AlertStats, IncidentQuery};
+use hanabi_store::{AlertQuery, AlertStats, IncidentQuery, Owner};
 use serde_json::{Value, json};
 
 use crate::app::{AppParts, AppState};
+use crate::auth::{Caller, Scope};
 use crate::error::ApiError;
 use crate::merge::{self, alert_matches, incident_matches};
 use crate::params::Params;
@@ -38,8 +39,12 @@ fn alert_query(params: &mut Params, container: Option<String>) -> Result<AlertQu
 }
 
 /// `container_id`, as the store knows it.
-fn container_word(state: &AppState, params: &mut Params) -> Result<Option<String>, ApiError> {
-    let fleet = state.parts.live.fleet();
+fn container_word(
+    state: &AppState,
+    caller: &Caller,
+    params: &mut Params,
+) -> Result<Option<String>, ApiError> {
+    let fleet = caller.fleet(&state.parts);
     let id = params.text("container_id")?;
     id.map(|id| Ok(resolve::subject(&fleet, &id)?.word().to_owned())).transpose()
 }
@@ -47,42 +52,55 @@ fn container_word(state: &AppState, params: &mut Params) -> Result<Option<String
 /// `GET /api/alerts`: those last seen newest first; with `stats=true` their numbers, too.
 pub(crate) async fn list(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let container = container_word(&state, &mut params)?;
+    let container = container_word(&state, &caller, &mut params)?;
     let query = alert_query(&mut params, container)?;
     let with_stats = params.flag("stats")?;
     params.finish()?;
-    let answer = state.blocking(move |parts| alert_page(parts, &query, with_stats)).await?;
+    let answer =
+        state.blocking(move |parts| alert_page(parts, &query, caller.scope(), with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
 /// `GET /api/containers/{id}/alerts`: the same of one container, with the numbers on the first page.
 pub(crate) async fn of_container(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let subject = resolve::subject(&state.parts.live.fleet(), &id)?;
+    let subject = resolve::subject(&caller.fleet(&state.parts), &id)?;
     let query = alert_query(&mut params, Some(subject.word().to_owned()))?;
     params.finish()?;
     let with_stats = query.cursor.is_none();
-    let answer = state.blocking(move |parts| alert_page(parts, &query, with_stats)).await?;
+    let answer =
+        state.blocking(move |parts| alert_page(parts, &query, caller.scope(), with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
-fn alert_page(parts: &AppParts, query: &AlertQuery, with_stats: bool) -> Result<Value, ApiError> {
+fn alert_page(
+    parts: &AppParts,
+    query: &AlertQuery,
+    scope: &Scope,
+    with_stats: bool,
+) -> Result<Value, ApiError> {
+    let keep = |owner: &Owner| scope.covers_owner(owner);
     let changed = parts.live.changed_alerts();
     let page = merge::page(
         &changed,
-        |alert| alert_matches(query, alert),
+        |alert| scope.covers_alert(alert) && alert_matches(query, alert),
         query.limit,
         query.cursor.clone(),
-        |limit, cursor| parts.store.alerts(&AlertQuery { limit, cursor, ..query.clone() }),
+        |limit, cursor| {
+            let query = AlertQuery { limit, cursor, ..query.clone() };
+            parts.store.alerts_kept(&query, scope.keeps(&keep))
+        },
     )?;
     let mut answer = json!({ "alerts": page.items, "next_cursor": page.next_cursor });
     if with_stats {
-        answer["stats"] = views::stats(&alert_stats(parts, query, &changed)?);
+        answer["stats"] = views::stats(&alert_stats(parts, query, scope, &changed)?);
     }
     Ok(answer)
 }
@@ -91,10 +109,13 @@ fn alert_page(parts: &AppParts, query: &AlertQuery, with_stats: bool) -> Result<
 pub(super) fn alert_stats(
     parts: &AppParts,
     query: &AlertQuery,
+    scope: &Scope,
     changed: &[Arc<Alert>],
 ) -> Result<AlertStats, ApiError> {
-    let mut stats = parts.store.alert_stats(query, BUCKETS)?;
-    for alert in changed.iter().filter(|alert| alert_matches(query, alert)).take(FRESH_COUNTED) {
+    let keep = |owner: &Owner| scope.covers_owner(owner);
+    let mut stats = parts.store.alert_stats_kept(query, BUCKETS, scope.keeps(&keep))?;
+    let matches = |alert: &&Arc<Alert>| scope.covers_alert(alert) && alert_matches(query, alert);
+    for alert in changed.iter().filter(matches).take(FRESH_COUNTED) {
         if parts.store.alert(&alert.id)?.is_some() {
             continue;
         }
@@ -116,18 +137,15 @@ pub(super) fn alert_stats(
 /// `GET /api/alerts/{id}`.
 pub(crate) async fn one(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    if let Some(alert) = state.parts.live.changed_alert(&id) {
-        return Ok(Json(&*alert).into_response());
-    }
     let wanted = id.clone();
-    let alert = state.blocking(move |parts| Ok(parts.store.alert(&wanted)?)).await?;
-    // It may have left the overlay for the store between the two looks.
-    match alert.or_else(|| state.parts.live.changed_alert(&id).map(|alert| (*alert).clone())) {
-        Some(alert) => Ok(Json(alert).into_response()),
+    let alert = state.blocking(move |parts| caller.alert(parts, &wanted)).await?;
+    match alert {
+        Some(alert) => Ok(Json(&*alert).into_response()),
         None => Err(ApiError::not_found("alert", &id)),
     }
 }
@@ -135,9 +153,10 @@ pub(crate) async fn one(
 /// `GET /api/incidents`: those last seen newest first.
 pub(crate) async fn incidents(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let container = container_word(&state, &mut params)?;
+    let container = container_word(&state, &caller, &mut params)?;
     let (start, end) = params.span()?;
     let query = IncidentQuery {
         container,
@@ -150,13 +169,16 @@ pub(crate) async fn incidents(
     params.finish()?;
     let page = state
         .blocking(move |parts| {
+            let scope = caller.scope();
+            let keep = |owner: &Owner| scope.covers_owner(owner);
             let page = merge::page(
                 &parts.live.changed_incidents(),
-                |incident| incident_matches(&query, incident),
+                |incident| scope.covers_incident(incident) && incident_matches(&query, incident),
                 query.limit,
                 query.cursor.clone(),
                 |limit, cursor| {
-                    parts.store.incidents(&IncidentQuery { limit, cursor, ..query.clone() })
+                    let query = IncidentQuery { limit, cursor, ..query.clone() };
+                    parts.store.incidents_kept(&query, scope.keeps(&keep))
                 },
             )?;
             Ok(page)
@@ -169,6 +191,7 @@ pub(crate) async fn incidents(
 /// `GET /api/incidents/{id}`, with its alerts.
 pub(crate) async fn incident(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
@@ -176,13 +199,12 @@ pub(crate) async fn incident(
     let answer = state
         .blocking(move |parts| {
             let incident = find_incident(parts, &id)?;
+            if !caller.scope().covers_incident(&incident) {
+                return Err(ApiError::not_found("incident", &id));
+            }
             let mut alerts = Vec::with_capacity(incident.alerts.len());
             for id in &incident.alerts {
-                let alert = match parts.live.changed_alert(id) {
-                    Some(alert) => Some((*alert).clone()),
-                    None => parts.store.alert(id)?,
-                };
-                alerts.extend(alert);
+                alerts.extend(caller.alert(parts, id)?.map(Arc::unwrap_or_clone));
             }
             Ok(json!({ "incident": incident, "alerts": alerts }))
         })

@@ -9,6 +9,7 @@ use hanabi_store::LogQuery;
 use serde_json::json;
 
 use crate::app::AppState;
+use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::live::ContainerRow;
 use crate::params::{LIMIT_MAX, Params};
@@ -18,9 +19,10 @@ use crate::views::{LogView, ProfileView, Time, brief};
 /// `GET /api/containers`: all of them by name, a page at a time.
 pub(crate) async fn list(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let fleet = state.parts.live.fleet();
+    let fleet = caller.fleet(&state.parts);
     let only = params.text("container_id")?;
     let needle = params.text("q")?.map(|text| text.to_lowercase());
     let least = params.priority()?;
@@ -63,11 +65,12 @@ pub(crate) async fn list(
 /// `GET /api/containers/{id}`: one, with its profile and the learning numbers of each branch.
 pub(crate) async fn one(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let fleet = state.parts.live.fleet();
+    let fleet = caller.fleet(&state.parts);
     let row = resolve::container(&fleet, &id)?;
     let profile = fleet.profile(&row.identity).map(ProfileView::of);
     Ok(Json(json!({ "container": row, "profile": profile })).into_response())
@@ -76,10 +79,11 @@ pub(crate) async fn one(
 /// `GET /api/containers/{id}/logs`: its events, newest first.
 pub(crate) async fn logs(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let subject = resolve::subject(&state.parts.live.fleet(), &id)?;
+    let subject = resolve::subject(&caller.fleet(&state.parts), &id)?;
     let (start, end) = params.span()?;
     let query = LogQuery {
         container: Some(subject.word().to_owned()),
@@ -93,7 +97,10 @@ pub(crate) async fn logs(
     };
     params.finish()?;
     let page = state.blocking(move |parts| Ok(parts.log.query(&query)?)).await?;
-    let events: Vec<_> = page.rows.iter().map(LogView).collect();
+    // A word of the log is an id, a name or an identity, and means more than what it was found by.
+    let seen =
+        page.rows.iter().filter(|row| caller.scope().covers(&row.identity, &row.container_name));
+    let events: Vec<_> = seen.map(LogView).collect();
     let answer = json!({
         "events": events,
         "next_cursor": page.next_cursor,

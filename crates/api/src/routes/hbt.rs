@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::tree::{self, View};
 use crate::app::AppState;
+use crate::auth::Caller;
 use crate::engine::EngineError;
 use crate::error::ApiError;
 use crate::params::Params;
@@ -23,10 +24,11 @@ use crate::{resolve, times};
 /// the snapshot format itself; whose tree it is and of when stands in the headers.
 pub(crate) async fn tree(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
     let branch = params.text("branch")?;
     if let Some(branch) = &branch
         && !["process", "network", "file"].contains(&branch.as_str())
@@ -110,10 +112,11 @@ fn header(text: &str) -> HeaderValue {
 /// `GET /api/hbt/{id}/history`: the snapshots there are, newest first.
 pub(crate) async fn history(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
     let (start, end) = params.span()?;
     let limit = params.limit()?;
     params.finish()?;

@@ -12,6 +12,7 @@ use super::rulings::Nothing;
 use super::tree;
 use super::triage::order;
 use crate::app::AppState;
+use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::command::{Command, ProfileOperation};
 use crate::engine::EngineError;
@@ -22,11 +23,12 @@ use crate::resolve;
 /// `GET /api/hbt/{id}/quarantine`: dangerous behaviour seen while learning, and what was decided.
 pub(crate) async fn quarantine(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
     let items = state.parts.engine.quarantine(&identity).await.map_err(|error| match error {
         EngineError::Busy => ApiError::Busy { what: error.to_string() },
         EngineError::Gone => ApiError::NotReady { reasons: vec![error.to_string()] },
@@ -47,6 +49,7 @@ pub(crate) async fn quarantine(
 /// `POST /api/hbt/{id}/quarantine/{item}/{accept,reject}`.
 pub(crate) async fn decide(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path((id, item)): Path<(String, String)>,
     accept: bool,
     mut params: Params,
@@ -54,8 +57,8 @@ pub(crate) async fn decide(
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
-    order(&state, Command::Quarantine { identity, item, accept }, dry_run).await
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
+    order(&state, &caller, Command::Quarantine { identity, item, accept }, dry_run).await
 }
 
 /// Which merge to split.
@@ -68,6 +71,7 @@ pub(crate) struct SplitBody {
 /// `POST /api/hbt/{id}/split`.
 pub(crate) async fn split(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
     JsonBody(SplitBody { node }): JsonBody<SplitBody>,
@@ -75,13 +79,14 @@ pub(crate) async fn split(
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
     let node = tree::keys(&node)?;
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
-    order(&state, Command::Split { identity, node }, dry_run).await
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
+    order(&state, &caller, Command::Split { identity, node }, dry_run).await
 }
 
 /// `POST /api/hbt/{id}/{relearn,freeze,unfreeze}` and `DELETE /api/hbt/{id}`.
 pub(crate) async fn operate(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     operation: ProfileOperation,
     mut params: Params,
@@ -89,6 +94,6 @@ pub(crate) async fn operate(
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
-    let identity = resolve::identity(&state.parts.live.fleet(), &id)?;
-    order(&state, Command::Profile { identity, operation }, dry_run).await
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
+    order(&state, &caller, Command::Profile { identity, operation }, dry_run).await
 }

@@ -12,12 +12,12 @@ use axum::extract::{Form, FromRequest, Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hanabi_series::{
-    Answer, Edges, Engine, Labels, Matcher, Options, QueryError, SeriesStore, Upstream, metric,
-    selector,
+    Answer, Edges, Engine, Labels, Matcher, Options, QueryError, Upstream, metric, selector,
 };
 use serde_json::{Value, json};
 
 use crate::app::{AppParts, AppState};
+use crate::auth::{Caller, SeenSeries};
 use crate::cache::PROMQL_FRESH;
 use crate::room::{Room, forwarded};
 use crate::times;
@@ -94,12 +94,16 @@ impl Given {
 }
 
 /// `/api/v1/query`.
-pub(crate) async fn query(State(state): State<Arc<AppState>>, mut given: Given) -> Response {
+pub(crate) async fn query(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    mut given: Given,
+) -> Response {
     if given.text("time").is_none_or(str::is_empty) {
         // All who ask for the present within a moment ask the same.
         given.0.push(("time".to_owned(), format!("{}", present() / 1_000)));
     }
-    answer(&state, "query".to_owned(), given, |series, given, edges| {
+    answer(&state, &caller, "query".to_owned(), given, |series, given, edges| {
         let time = given.needed("time")?;
         evaluate(series, edges, limit(given)?, |engine| engine.instant(&given.query()?, time))
     })
@@ -107,8 +111,12 @@ pub(crate) async fn query(State(state): State<Arc<AppState>>, mut given: Given) 
 }
 
 /// `/api/v1/query_range`.
-pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "query_range".to_owned(), given, |series, given, edges| {
+pub(crate) async fn query_range(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    given: Given,
+) -> Response {
+    answer(&state, &caller, "query_range".to_owned(), given, |series, given, edges| {
         let (from, to) = (given.needed("start")?, given.needed("end")?);
         let missing =
             || QueryError::BadData("invalid parameter \"step\": it is missing".to_owned());
@@ -121,8 +129,12 @@ pub(crate) async fn query_range(State(state): State<Arc<AppState>>, given: Given
 }
 
 /// `/api/v1/series`: the labels of the series that `match[]` selects.
-pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "series".to_owned(), given, |series, given, _| {
+pub(crate) async fn series(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    given: Given,
+) -> Response {
+    answer(&state, &caller, "series".to_owned(), given, |series, given, _| {
         if given.selectors()?.is_empty() {
             let why = "no match[] parameter provided".to_owned();
             return Err(QueryError::BadData(why));
@@ -133,8 +145,12 @@ pub(crate) async fn series(State(state): State<Arc<AppState>>, given: Given) -> 
 }
 
 /// `/api/v1/labels`.
-pub(crate) async fn labels(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "labels".to_owned(), given, |series, given, _| {
+pub(crate) async fn labels(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    given: Given,
+) -> Response {
+    answer(&state, &caller, "labels".to_owned(), given, |series, given, _| {
         let names: BTreeSet<String> = selected(series, given)?
             .iter()
             .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
@@ -147,6 +163,7 @@ pub(crate) async fn labels(State(state): State<Arc<AppState>>, given: Given) -> 
 /// `/api/v1/label/{name}/values`.
 pub(crate) async fn label_values(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(name): Path<String>,
     given: Given,
 ) -> Response {
@@ -155,7 +172,7 @@ pub(crate) async fn label_values(
         return failure(&QueryError::BadData(format!("invalid label name: {name:?}")));
     }
     let path = format!("label/{name}/values");
-    answer(&state, path, given, move |series, given, _| {
+    answer(&state, &caller, path, given, move |series, given, _| {
         let values: BTreeSet<String> = selected(series, given)?
             .iter()
             .map(|labels| labels.get(&name).to_owned())
@@ -167,8 +184,12 @@ pub(crate) async fn label_values(
 }
 
 /// `/api/v1/metadata`: types, helps and units; of our own series those of the table of metrics.
-pub(crate) async fn metadata(State(state): State<Arc<AppState>>, given: Given) -> Response {
-    answer(&state, "metadata".to_owned(), given, |_, _, _| {
+pub(crate) async fn metadata(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    given: Given,
+) -> Response {
+    answer(&state, &caller, "metadata".to_owned(), given, |_, _, _| {
         let one = |definition: &hanabi_telemetry::Definition| {
             let about = json!([{ "type": definition.kind.as_str(), "help": definition.help,
                 "unit": definition.unit.as_str() }]);
@@ -186,21 +207,17 @@ pub(crate) async fn buildinfo() -> Response {
 }
 
 /// The labels of the series that one of the selectors meets, or of all, in the time asked for.
-fn selected(series: &SeriesStore, given: &Given) -> Result<BTreeSet<Labels>, QueryError> {
+fn selected(series: &SeenSeries<'_>, given: &Given) -> Result<BTreeSet<Labels>, QueryError> {
     let (start, end) = (given.time("start")?, given.time("end")?);
     let mut selectors = given.selectors()?;
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }
+    let span = (start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX));
+    let span = start.or(end).map(|_| span);
     let mut all = BTreeSet::new();
     for selector in &selectors {
-        if start.is_none() && end.is_none() {
-            all.extend(series.labels(selector));
-            continue;
-        }
-        let span = (start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX));
-        let found = series.labels_between(selector, span);
-        all.extend(found.map_err(|error| QueryError::Execution(error.to_string()))?);
+        all.extend(series.labels(selector, span)?);
     }
     Ok(all)
 }
@@ -211,7 +228,7 @@ fn limit(given: &Given) -> Result<Duration, QueryError> {
 }
 
 fn evaluate(
-    series: &SeriesStore,
+    series: &SeenSeries<'_>,
     edges: Edges,
     time: Duration,
     ask: impl FnOnce(&Engine<'_>) -> Result<Answer, QueryError>,
@@ -226,21 +243,31 @@ fn evaluate(
 /// The answer of whichever room is there, at most [`PROMQL_FRESH`] old.
 async fn answer(
     state: &Arc<AppState>,
+    caller: &Caller,
     path: String,
     given: Given,
-    work: impl FnOnce(&SeriesStore, &Given, Edges) -> Result<Value, QueryError> + Send + 'static,
+    work: impl FnOnce(&SeenSeries<'_>, &Given, Edges) -> Result<Value, QueryError> + Send + 'static,
 ) -> Response {
     if let Err(error) = given.query() {
         return failure(&error);
     }
-    let key = format!("{path} {:?}", given.0);
+    let scope = caller.scope().clone();
+    let key = format!("{path} {} {:?}", scope.key(), given.0);
     let make = state.blocking(move |parts: &AppParts| {
         Ok(match &parts.room {
-            Room::Embedded(series, edges) => match work(series, &given, *edges) {
-                Ok(data) => success(&data),
-                Err(error) => failure(&error),
-            },
-            Room::Prometheus(server) => forward(server, &path, &given.0),
+            Room::Embedded(series, edges) => {
+                let seen = SeenSeries::new(series, &scope);
+                match seen.and_then(|seen| work(&seen, &given, *edges)) {
+                    Ok(data) => success(&data),
+                    Err(error) => failure(&error),
+                }
+            }
+            Room::Prometheus(server) => {
+                match scope.parameters(&given.0, path.starts_with("label")) {
+                    Ok(parameters) => forward(server, &path, &parameters),
+                    Err(error) => failure(&error),
+                }
+            }
         })
     });
     state.promql.answer(key, make).await

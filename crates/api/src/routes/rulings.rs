@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::triage::{expiry, order};
 use crate::app::AppState;
+use crate::auth::Caller;
 use crate::body::{self, JsonBody};
 use crate::command::Command;
 use crate::error::ApiError;
@@ -51,11 +52,13 @@ pub(crate) struct Nothing {}
 /// `GET /api/suppressions`: all, the newest first; `active` tells those that hold now.
 pub(crate) async fn suppressions(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
     let now = state.parts.live.fleet().generated;
     let mut all = state.blocking(|parts| Ok(parts.store.suppressions()?)).await?;
+    all.retain(|one| caller.scope().covers_suppression(one));
     all.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
     let rows: Vec<Value> = all.iter().map(|one| suppression(one, now)).collect();
     Ok(Json(json!({ "suppressions": rows })).into_response())
@@ -73,40 +76,55 @@ fn suppression(one: &Suppression, now: u64) -> Value {
 /// `POST /api/suppressions`.
 pub(crate) async fn suppress(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
     JsonBody(new): JsonBody<NewSuppression>,
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
+    let value = body::filled("value", Some(new.value))?;
+    if !caller.scope().covers_ruling(new.scope, &value) {
+        caller.everything()?;
+    }
     let command = Command::Suppress {
         scope: new.scope,
-        value: body::filled("value", Some(new.value))?,
+        value,
         expiry: expiry(new.expires, new.expires_in)?,
         note: body::text("note", new.note)?,
     };
-    order(&state, command, dry_run).await
+    order(&state, &caller, command, dry_run).await
 }
 
 /// `DELETE /api/suppressions/{id}`.
 pub(crate) async fn unsuppress(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
     JsonBody(Nothing {}): JsonBody<Nothing>,
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
-    order(&state, Command::Unsuppress { id }, dry_run).await
+    if !caller.scope().is_everything() {
+        let all = state.blocking(|parts| Ok(parts.store.suppressions()?)).await?;
+        let known = all.iter().find(|one| one.id == id);
+        known
+            .filter(|one| caller.scope().covers_suppression(one))
+            .ok_or_else(|| ApiError::not_found("suppression", &id))?;
+    }
+    order(&state, &caller, Command::Unsuppress { id }, dry_run).await
 }
 
 /// `GET /api/maintenance`: all windows, the latest first.
 pub(crate) async fn maintenance(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
     let now = state.parts.live.fleet().generated;
     let mut all = state.blocking(|parts| Ok(parts.store.maintenance()?)).await?;
+    all.retain(|one| caller.scope().covers_maintenance(one));
     all.sort_by(|a, b| (b.start, &b.id).cmp(&(a.start, &a.id)));
     let rows: Vec<Value> = all.iter().map(|one| window(one, now)).collect();
     Ok(Json(json!({ "maintenance": rows })).into_response())
@@ -124,6 +142,7 @@ fn window(one: &Maintenance, now: u64) -> Value {
 /// `POST /api/maintenance`.
 pub(crate) async fn maintain(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
     JsonBody(new): JsonBody<NewMaintenance>,
 ) -> Result<Response, ApiError> {
@@ -135,19 +154,30 @@ pub(crate) async fn maintain(
     }
     let container = body::filled("container", Some(new.container))?;
     let note = body::text("note", new.note)?;
-    order(&state, Command::Maintain { container, start, end, note }, dry_run).await
+    if !caller.scope().covers_word(&container) {
+        caller.everything()?;
+    }
+    order(&state, &caller, Command::Maintain { container, start, end, note }, dry_run).await
 }
 
 /// `DELETE /api/maintenance/{id}`.
 pub(crate) async fn end_maintenance(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
     JsonBody(Nothing {}): JsonBody<Nothing>,
 ) -> Result<Response, ApiError> {
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
-    order(&state, Command::EndMaintenance { id }, dry_run).await
+    if !caller.scope().is_everything() {
+        let all = state.blocking(|parts| Ok(parts.store.maintenance()?)).await?;
+        let known = all.iter().find(|one| one.id == id);
+        known
+            .filter(|one| caller.scope().covers_maintenance(one))
+            .ok_or_else(|| ApiError::not_found("maintenance window", &id))?;
+    }
+    order(&state, &caller, Command::EndMaintenance { id }, dry_run).await
 }
 
 /// `GET /api/audit`: who did what, newest first.
@@ -163,7 +193,7 @@ pub(crate) async fn audit(
         json!({
             "sequence": entry.sequence, "at": Time(entry.at), "by": entry.by,
             "action": entry.action, "object": entry.object, "outcome": entry.outcome,
-            "detail": entry.detail,
+            "address": entry.address, "request": entry.request, "detail": entry.detail,
         })
     };
     let rows: Vec<Value> = page.items.iter().map(entry).collect();

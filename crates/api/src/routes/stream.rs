@@ -1,44 +1,56 @@
 //! Server-sent events.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::time::Interval;
 
 use crate::app::AppState;
+use crate::auth::{Caller, Shown};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::resolve;
-use crate::stream::{StreamError, StreamFilter, StreamScope, TypeSet};
+use crate::stream::{StreamError, StreamFilter, StreamScope, Subscription, TypeSet};
+use crate::times;
 
 /// `GET /api/stream`: every container, or the one of `container_id`.
 pub(crate) async fn all(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let scope = match params.text("container_id")? {
-        Some(id) => resolve::subject(&state.parts.live.fleet(), &id)?.scope(),
+        Some(id) => resolve::subject(&caller.fleet(&state.parts), &id)?.scope(),
         None => StreamScope::All,
     };
-    open(&state, scope, &headers, params)
+    open(&state, caller, scope, &headers, params)
 }
 
 /// `GET /api/stream/{id}`: one container, or those of one profile.
 pub(crate) async fn one(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let scope = resolve::subject(&state.parts.live.fleet(), &id)?.scope();
-    open(&state, scope, &headers, params)
+    let scope = resolve::subject(&caller.fleet(&state.parts), &id)?.scope();
+    open(&state, caller, scope, &headers, params)
 }
 
 fn open(
-    state: &AppState,
+    state: &Arc<AppState>,
+    caller: Caller,
     scope: StreamScope,
     headers: &HeaderMap,
     mut params: Params,
@@ -47,6 +59,7 @@ fn open(
         types: types(&mut params)?,
         priority: params.priority()?,
         categories: params.categories()?,
+        within: caller.scope().clone(),
     };
     let query = params.text("last_event_id")?;
     params.finish()?;
@@ -63,7 +76,8 @@ fn open(
         // A proxy that collects an answer before it passes it on would end the live view.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::new(subscription)).into_response())
+    Ok((headers, Body::new(Watched::new(subscription, state.clone(), caller.shown)))
+        .into_response())
 }
 
 fn types(params: &mut Params) -> Result<TypeSet, ApiError> {
@@ -81,4 +95,39 @@ fn types(params: &mut Params) -> Result<TypeSet, ApiError> {
         }
     }
     Ok(types)
+}
+
+/// How often it is looked whether a client still is who it was: a stream outlives its request, and a
+/// token that was revoked must not go on listening.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+/// A stream that ends with what its client has shown.
+struct Watched {
+    subscription: Subscription,
+    state: Arc<AppState>,
+    shown: Shown,
+    looks: Interval,
+}
+
+impl Watched {
+    fn new(subscription: Subscription, state: Arc<AppState>, shown: Shown) -> Self {
+        Self { subscription, state, shown, looks: tokio::time::interval(WATCH_EVERY) }
+    }
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        while self.looks.poll_tick(context).is_ready() {
+            if !self.state.parts.security.still_knows(&self.shown, times::now()) {
+                return Poll::Ready(None);
+            }
+        }
+        Pin::new(&mut self.subscription).poll_frame(context)
+    }
 }

@@ -9,16 +9,16 @@ use hanabi_detect::SuppressionScope;
 use hanabi_detect::triage::Act;
 use hanabi_event::SECOND;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::app::AppState;
+use crate::app::{AppParts, AppState};
+use crate::auth::Caller;
 use crate::body::{self, JsonBody};
 use crate::command::{Action, BULK_HEAVY_MAX, BULK_MAX, Command, Expiry, Order};
 use crate::engine::EngineError;
 use crate::error::ApiError;
 use crate::params::Params;
 
-/// Who acts while there is no authentication: whoever can reach the loopback address.
-const SOMEBODY: &str = "operator";
 /// The longest time after which a suppression can be told to end: ten years, in seconds.
 const EXPIRES_IN_MAX: u64 = 10 * 366 * 86_400;
 
@@ -57,6 +57,7 @@ pub(crate) struct BulkGiven {
 /// would.
 pub(crate) async fn act(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     Path(id): Path<String>,
     action: &'static str,
     mut params: Params,
@@ -65,12 +66,17 @@ pub(crate) async fn act(
     let dry_run = params.flag("dry_run")?;
     params.finish()?;
     let action = read(action, given)?;
-    order(&state, Command::Alert { id, action }, dry_run).await
+    if !caller.scope().is_everything() {
+        let (caller, id, action) = (caller.clone(), id.clone(), action.clone());
+        state.blocking(move |parts| reaches(parts, &caller, &id, &action)).await?;
+    }
+    order(&state, &caller, Command::Alert { id, action }, dry_run).await
 }
 
 /// `POST /api/alerts/bulk`: the same to several alerts, each for itself.
 pub(crate) async fn bulk(
     State(state): State<Arc<AppState>>,
+    caller: Caller,
     mut params: Params,
     JsonBody(bulk): JsonBody<BulkGiven>,
 ) -> Result<Response, ApiError> {
@@ -89,16 +95,37 @@ pub(crate) async fn bulk(
     let given: Given = serde_json::from_value(bulk.given.into())
         .map_err(|error| ApiError::BadBody { reason: error.to_string() })?;
     let action = read(word, given)?;
-    order(&state, Command::Bulk { ids: bulk.ids, action }, dry_run).await
+    let (ids, outside) = within(&state, &caller, bulk.ids, &action).await?;
+    let mut answer = carried(&state, &caller, Command::Bulk { ids, action }, dry_run).await?;
+    if let Some(refused) = answer["refused"].as_array_mut() {
+        refused.extend(outside);
+    }
+    Ok(Json(answer).into_response())
 }
 
 /// Asks the engine, whose word is durable when it comes.
 pub(super) async fn order(
     state: &AppState,
+    caller: &Caller,
     command: Command,
     dry_run: bool,
 ) -> Result<Response, ApiError> {
-    let order = Order { command, dry_run, by: SOMEBODY.to_owned() };
+    Ok(Json(carried(state, caller, command, dry_run).await?).into_response())
+}
+
+async fn carried(
+    state: &AppState,
+    caller: &Caller,
+    command: Command,
+    dry_run: bool,
+) -> Result<Value, ApiError> {
+    let order = Order {
+        command,
+        dry_run,
+        by: caller.who.name.clone(),
+        address: caller.asking.address(),
+        request: caller.asking.request.clone(),
+    };
     let carried = state.parts.engine.order(order).await.map_err(|error| match error {
         EngineError::Busy => ApiError::Busy { what: error.to_string() },
         EngineError::Gone => ApiError::NotReady { reasons: vec![error.to_string()] },
@@ -106,7 +133,55 @@ pub(super) async fn order(
     if !dry_run {
         state.views.forget();
     }
-    Ok(Json(carried?).into_response())
+    Ok(carried?)
+}
+
+/// Refuses what is out of a caller's scope as what is not there, and what reaches out of it.
+fn reaches(parts: &AppParts, caller: &Caller, id: &str, action: &Action) -> Result<(), ApiError> {
+    let alert = caller.alert(parts, id)?.ok_or_else(|| ApiError::not_found("alert", id))?;
+    match action {
+        Action::Suppress { scope, .. } => match scope {
+            SuppressionScope::Fingerprint | SuppressionScope::Identity => Ok(()),
+            SuppressionScope::Container | SuppressionScope::Rule => caller.everything(),
+        },
+        Action::Undo => {
+            // An undo lifts a suppression wherever it holds.
+            let open = alert.history.iter().filter(|done| !done.undone);
+            let references: Vec<&str> = open.map(|done| done.reference.as_str()).collect();
+            let wide = parts.store.suppressions()?.into_iter().any(|one| {
+                references.contains(&one.id.as_str())
+                    && one.scope != SuppressionScope::Fingerprint
+                    && !caller.scope().covers_suppression(&one)
+            });
+            if wide { caller.everything() } else { Ok(()) }
+        }
+        Action::Act(_) | Action::Promote { .. } => Ok(()),
+    }
+}
+
+/// Those alerts of a bulk action that a caller may touch, and the refusal of each other one.
+async fn within(
+    state: &Arc<AppState>,
+    caller: &Caller,
+    ids: Vec<String>,
+    action: &Action,
+) -> Result<(Vec<String>, Vec<Value>), ApiError> {
+    if caller.scope().is_everything() {
+        return Ok((ids, Vec::new()));
+    }
+    let (caller, action) = (caller.clone(), action.clone());
+    let split = move |parts: &AppParts| {
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for id in ids {
+            match reaches(parts, &caller, &id, &action) {
+                Ok(()) => inside.push(id),
+                Err(error @ ApiError::Internal { .. }) => return Err(error),
+                Err(error) => outside.push(json!({ "id": id, "reason": error.to_string() })),
+            }
+        }
+        Ok((inside, outside))
+    };
+    state.blocking(split).await
 }
 
 fn read(action: &'static str, given: Given) -> Result<Action, ApiError> {

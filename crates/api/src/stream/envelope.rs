@@ -93,7 +93,10 @@ impl Message {
             StreamScope::Container(id) => *id == self.owner.id,
             StreamScope::Identity(identity) => *identity == self.owner.identity,
         };
+        let is_seen = filter.within.is_everything()
+            || self.owner.names.iter().any(|name| filter.within.covers(&self.owner.identity, name));
         in_scope
+            && is_seen
             && match &self.body {
                 Body::Alert { priority, category, .. } => {
                     filter.types.alerts

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use hanabi_event::{Category, Priority};
 
+use crate::auth::Scope;
+
 /// Whose messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StreamScope {
@@ -51,6 +53,8 @@ pub struct StreamFilter {
     /// These categories; empty is all. An alert that belongs to no single category passes always,
     /// so that a filter never hides it.
     pub categories: Vec<Category>,
+    /// Only of containers that the client may see.
+    pub within: Scope,
 }
 
 impl StreamFilter {

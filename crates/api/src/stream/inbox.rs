@@ -18,11 +18,17 @@ use super::{StreamContainer, StreamLimits};
 pub(super) struct Owner {
     pub(super) id: Arc<str>,
     pub(super) identity: Arc<str>,
+    /// The names of its containers: an alert can have several.
+    pub(super) names: Vec<Arc<str>>,
 }
 
 impl Owner {
     fn new(container: StreamContainer<'_>) -> Self {
-        Self { id: Arc::from(container.id), identity: Arc::from(container.identity) }
+        Self {
+            id: Arc::from(container.id),
+            identity: Arc::from(container.identity),
+            names: vec![Arc::from(container.name)],
+        }
     }
 }
 
@@ -61,7 +67,14 @@ impl Inbox {
             self.alerts_dropped = true;
             return false;
         }
-        self.alerts.push_back((alert, Owner::new(container)));
+        let mut owner = Owner::new(container);
+        let more = alert.containers.iter().chain([&alert.container]);
+        for name in more.map(|container| container.name.as_str()) {
+            if !owner.names.iter().any(|known| **known == *name) {
+                owner.names.push(Arc::from(name));
+            }
+        }
+        self.alerts.push_back((alert, owner));
         true
     }
 

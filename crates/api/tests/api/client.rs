@@ -131,6 +131,21 @@ impl Events {
         self.raw.extend_from_slice(&buffer[..n]);
     }
 
+    /// Reads until the server ends the stream.
+    pub(crate) async fn ends(&mut self) {
+        let mut buffer = [0; 8_192];
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut buffer));
+            if read.await.expect("the stream ends").unwrap_or(0) == 0 {
+                return;
+            }
+            let last_chunk = buffer.windows(5).any(|bytes| bytes == b"0\r\n\r\n");
+            if last_chunk {
+                return;
+            }
+        }
+    }
+
     /// The next block up to an empty line.
     async fn block(&mut self) -> String {
         loop {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::Receiver;
 use hanabi_api::{
     Action, ApiLimits, App, AppParts, Command, ContainerRow, EngineRequest, Fleet, IngestTotals,
-    Live, Order, Refused, SourceStatus, StreamHub, StreamLimits, WAITING_FOR_RESTORE,
-    engine_channel, serve,
+    Live, NewToken, Order, Refused, Security, SecurityOptions, SourceStatus, StreamHub,
+    StreamLimits, WAITING_FOR_RESTORE, engine_channel, serve,
 };
 use hanabi_detect::{Alert, Incident, Quarantined};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
@@ -33,6 +33,9 @@ pub(crate) struct Setup {
     pub(crate) intake: IntakeOptions,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) remote_write: bool,
+    pub(crate) security: SecurityOptions,
+    /// Tokens that are there from the beginning.
+    pub(crate) tokens: Vec<NewToken>,
 }
 
 impl Default for Setup {
@@ -43,6 +46,8 @@ impl Default for Setup {
             intake: IntakeOptions::default(),
             allowed_hosts: vec!["hanabi.example".into()],
             remote_write: false,
+            security: SecurityOptions::default(),
+            tokens: Vec::new(),
         }
     }
 }
@@ -57,6 +62,8 @@ pub(crate) struct World {
     pub(crate) queue: Receiver<Batch>,
     /// What the engine was asked to change.
     pub(crate) orders: Arc<Mutex<Vec<Order>>>,
+    /// Tokens by their names.
+    pub(crate) tokens: BTreeMap<String, String>,
     _dir: tempfile::TempDir,
 }
 
@@ -91,6 +98,13 @@ impl World {
                 engine_answers(request, &taken);
             }
         });
+        let mut tokens = BTreeMap::new();
+        for new in &setup.tokens {
+            let (secret, stored) = new.make("test", NOW).unwrap();
+            store.put_token(&stored, None).unwrap();
+            tokens.insert(new.name.clone(), secret);
+        }
+        let security = Security::new(setup.security, &store).unwrap();
         let series = series(dir.path());
         let app = App::new(AppParts {
             live: live.clone(),
@@ -105,10 +119,12 @@ impl World {
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),
             listen: addr,
             allowed_hosts: setup.allowed_hosts,
+            security,
+            access_log: false,
             limits: setup.limits,
         });
         let run = serve(listener, app, shutdown);
-        (Self { addr, live, hub, store, log, queue, orders, _dir: dir }, run)
+        (Self { addr, live, hub, store, log, queue, orders, tokens, _dir: dir }, run)
     }
 
     /// Publishes the fleet, its alerts and events, and is ready.

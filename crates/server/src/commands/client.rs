@@ -1,10 +1,14 @@
 //! Requests to a running service.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
-use ureq::{Agent, http::Response};
+use ureq::{
+    Agent,
+    http::Response,
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+};
 
 use super::failure::Hint as _;
 use crate::cli::ServiceArgs;
@@ -13,6 +17,35 @@ use crate::cli::ServiceArgs;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A page of alerts with all their evidence is some megabytes.
 const ANSWER_BYTES: u64 = 64 << 20;
+
+/// Names the file of the certificates by which a service with TLS is known, as PEM; without it those
+/// of public authorities count.
+const CA_FILE: &str = "HANABI_CA_FILE";
+
+/// True for what can be asked.
+pub(crate) fn is_http(base: &str) -> bool {
+    base.starts_with("http://") || base.starts_with("https://")
+}
+
+/// By which certificates a service is known.
+pub(crate) fn tls() -> Result<TlsConfig> {
+    let Some(path) = std::env::var_os(CA_FILE) else { return Ok(TlsConfig::default()) };
+    let shown = Path::new(&path).display();
+    let pem = std::fs::read(&path)
+        .with_context(|| format!("failed to read the certificates in {shown}"))
+        .hint(format!("{CA_FILE} names the file"))?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(anyhow!("{shown} holds no certificate, and PEM is expected"))
+            .hint(format!("{CA_FILE} names the file"));
+    }
+    Ok(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&certificates)).build())
+}
 
 /// A running service.
 pub(crate) struct Client {
@@ -26,13 +59,14 @@ impl Client {
     pub(crate) fn new(service: &ServiceArgs) -> Result<Self> {
         let ServiceArgs { url, token, .. } = service;
         let base = url.trim_end_matches('/');
-        if !base.starts_with("http://") {
+        if !is_http(base) {
             return Err(anyhow!("cannot ask {url:?}"))
-                .hint("name the service as http://HOST:PORT (https is not supported yet)");
+                .hint("name the service as http://HOST:PORT or https://HOST:PORT");
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(tls()?)
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(PATIENCE))
             .build();
@@ -58,6 +92,15 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         self.read(request.send_json(body))
+    }
+
+    /// Takes something out.
+    pub(crate) fn delete(&self, path: &str) -> Result<Value> {
+        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.read(request.force_send_body().send_json(serde_json::json!({})))
     }
 
     fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value> {

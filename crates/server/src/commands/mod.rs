@@ -9,3 +9,4 @@ pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
 mod text;
+pub(crate) mod token;

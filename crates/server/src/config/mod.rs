@@ -15,6 +15,7 @@ mod layers;
 mod nearest;
 mod problem;
 mod reference;
+mod security;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use layers::{Entry, Layers};
 pub(crate) use layers::DEFAULT_TOML;
 pub(crate) use problem::{ConfigError, Origin, Problem};
 pub(crate) use reference::reference;
+pub(crate) use security::{Auth, AuthMode, Tls};
 pub(crate) use source::SourceSpec;
 pub(crate) use units::{ByteSize, Period};
 
@@ -42,6 +44,8 @@ pub(crate) struct Overrides {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     server: Server,
+    auth: Auth,
+    tls: Option<Tls>,
     sources: Vec<SourceSpec>,
     docker_host: String,
     ingest: Ingest,
@@ -71,8 +75,10 @@ pub(crate) struct Setting {
 /// `[server]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    /// Where the API listens; a loopback address.
+    /// Where the API listens.
     pub(crate) listen: SocketAddr,
+    /// Names by which it may be asked.
+    pub(crate) allowed_hosts: Vec<String>,
     /// Where durable state lies.
     pub(crate) data_dir: PathBuf,
 }
@@ -270,6 +276,8 @@ pub(crate) struct Log {
     pub(crate) level: LogLevel,
     /// How they are printed.
     pub(crate) format: LogFormat,
+    /// Whether every request is.
+    pub(crate) access: bool,
 }
 
 /// How much is logged.
@@ -335,6 +343,16 @@ impl Config {
     /// Address and data directory.
     pub(crate) fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Who is answered.
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// TLS of the listener, if any.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Where event lines come from.

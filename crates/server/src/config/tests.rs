@@ -149,8 +149,9 @@ fn bounds_are_named() {
         ),
         @r#"
     the configuration is not valid
-      server.listen = "0.0.0.0:8000" (FILE) must be a loopback address (127.0.0.0/8 or ::1): this version has no authentication, so put a proxy that has it in front
       server.data_dir = "" (FILE) must not be empty
+      server.listen = "0.0.0.0:8000" (FILE) is not a loopback address, and everybody could do everything there: set auth.mode = "required" and make a token (hanabi token create), or set auth.allow_remote_without_authentication = true
+      server.listen = "0.0.0.0:8000" (FILE) is not a loopback address, and tokens could be read on the way there: set tls.cert_file and tls.key_file, or set tls.allow_remote_without_tls = true where a proxy in front has TLS
       sources.list = ["nats:falco", "stdin", "-"] (FILE) has "nats:falco", which is a source that this version does not have (`nats`); pipe its lines in instead, as in `tail -F FILE | hanabi run --source stdin`
       sources.list = ["nats:falco", "stdin", "-"] (FILE) names "-" twice
       sources.docker_host = "/run/docker.sock" (FILE) must be unix://PATH or tcp://HOST:PORT
@@ -251,4 +252,58 @@ fn servers_are_named_by_plain_urls() {
     assert_eq!(door.url, "https://prometheus:9090/base");
     assert!(format!("{:#}", door.token().unwrap_err()).contains("/no/such/file"));
     assert!(config.series().remote_write.is_none());
+}
+
+#[test]
+fn other_addresses_need_authentication_and_tls_or_a_plain_word() {
+    let auth = "[auth]\nmode = \"required\"\n";
+    let open = "[auth]\nallow_remote_without_authentication = true\n";
+    let tls = "[tls]\ncert_file = \"c\"\nkey_file = \"k\"\n";
+    let plain = "[tls]\nallow_remote_without_tls = true\n";
+    for (listen, sections, refused) in [
+        ("127.0.0.1:1", [""; 2], 0),
+        ("localhost:1", [""; 2], 0),
+        ("[::1]:1", [""; 2], 0),
+        ("[::ffff:127.0.0.1]:1", [""; 2], 0),
+        ("0.0.0.0:1", [""; 2], 2),
+        ("[::]:1", [auth, ""], 1),
+        ("10.0.0.1:1", [tls, ""], 1),
+        ("10.0.0.1:1", [auth, tls], 0),
+        ("10.0.0.1:1", [auth, plain], 0),
+        ("10.0.0.1:1", [open, plain], 0),
+        ("10.0.0.1:1", [open, tls], 0),
+        ("127.0.0.1:1", [auth, ""], 0),
+    ] {
+        let file = format!("[server]\nlisten = \"{listen}\"\n{}", sections.concat());
+        let problems = load(&file, &[], &[]).err().unwrap_or_default();
+        let named = problems.matches("is not a loopback address").count();
+        assert_eq!(named, refused, "{listen} {sections:?}: {problems}");
+        assert_eq!(problems.is_empty(), refused == 0, "{problems}");
+    }
+}
+
+#[test]
+fn keys_of_signed_tokens_and_tls_are_whole() {
+    let whole = "[auth]\njwt_keys = [\"ES256:/k.pem\"]\njwt_issuer = \"i\"\njwt_audience = \"a\"";
+    let config = load(whole, &[], &[]).unwrap();
+    let jwt = config.auth().jwt.clone().unwrap();
+    assert_eq!(jwt.keys, [(hanabi_api::JwtAlgorithm::Es256, "/k.pem".into())]);
+    assert!(load("", &[], &[]).unwrap().auth().jwt.is_none());
+    insta::assert_snapshot!(
+        problems(
+            "[auth]\njwt_keys = [\"none:/k\", \"RS256:\", \"RS256:/k\"]\njwt_leeway = \"1h\"\n\
+             [tls]\ncert_file = \"c\"\nclient_role = \"root\""
+        ),
+        @r#"
+    the configuration is not valid
+      auth.jwt_keys = ["none:/k", "RS256:", "RS256:/k"] (FILE) has "none:/k", which is not HS256:FILE, RS256:FILE or ES256:FILE
+      auth.jwt_keys = ["none:/k", "RS256:", "RS256:/k"] (FILE) has "RS256:", which is not HS256:FILE, RS256:FILE or ES256:FILE
+      auth.jwt_leeway = "1h" (FILE) must be from 0s to 10m
+      auth.jwt_issuer = "" (default) must be set where there are keys: a token that was signed for somebody else would count here
+      auth.jwt_audience = "" (default) must be set where there are keys: a token that was signed for somebody else would count here
+      tls.client_role = "root" (FILE) must be one of viewer, analyst, admin, ingest, metrics
+      tls.key_file = "" (default) must be set with tls.cert_file
+    "#
+    );
+    assert!(problems("[tls]\nclient_ca_file = \"c\"").contains("needs tls.cert_file"));
 }

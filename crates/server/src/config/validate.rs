@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
@@ -17,9 +17,10 @@ use super::{
     Store,
     layers::Layers,
     problem::{ConfigError, Origin, Problem},
+    security,
 };
 
-const SECOND: Period = Period::from_secs(1);
+pub(super) const SECOND: Period = Period::from_secs(1);
 const MINUTE: Period = Period::from_secs(60);
 const HOUR: Period = Period::from_secs(3600);
 const YEAR: Period = Period::from_secs(366 * 86_400);
@@ -27,8 +28,12 @@ const YEAR: Period = Period::from_secs(366 * 86_400);
 /// Reads every key, collecting all that is wrong instead of stopping at the first.
 pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
     let mut check = Checker { layers: &layers, problems: Vec::new(), read: BTreeSet::new() };
+    let server = server(&mut check);
+    let (auth, tls) = security::read(&mut check, server.listen);
     let config = Config {
-        server: server(&mut check),
+        server,
+        auth,
+        tls,
         sources: sources(&mut check),
         docker_host: docker_host(&mut check),
         ingest: ingest(&mut check),
@@ -87,7 +92,11 @@ fn server(check: &mut Checker) -> Server {
     let listen = check.parsed("server.listen", listen_address);
     let fallback = SocketAddr::from((Ipv4Addr::LOCALHOST, 8000));
     let data_dir = PathBuf::from(check.filled("server.data_dir"));
-    Server { listen: listen.unwrap_or(fallback), data_dir }
+    Server {
+        listen: listen.unwrap_or(fallback),
+        allowed_hosts: check.list("server.allowed_hosts"),
+        data_dir,
+    }
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
@@ -97,17 +106,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .unwrap_or(text)
         .parse()
         .map_err(|_| "must be an address and a port, such as \"127.0.0.1:8000\"")?;
-    if is_loopback(address.ip()) {
-        Ok(address)
-    } else {
-        Err("must be a loopback address (127.0.0.0/8 or ::1): this version has no \
-             authentication, so put a proxy that has it in front"
-            .into())
-    }
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
+    Ok(address)
 }
 
 fn sources(check: &mut Checker) -> Vec<SourceSpec> {
@@ -271,10 +270,11 @@ fn log(check: &mut Checker) -> Log {
     Log {
         level: check.word("log.level", &LogLevel::ALL.map(|level| (level.as_str(), level))),
         format: check.word("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        access: check.switch("log.access"),
     }
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     layers: &'a Layers,
     problems: Vec<Problem>,
     read: BTreeSet<&'static str>,
@@ -287,7 +287,7 @@ impl<'a> Checker<'a> {
         self.layers.get(key).map(|entry| &entry.value)
     }
 
-    fn problem(&mut self, key: &str, why: &str) {
+    pub(super) fn problem(&mut self, key: &str, why: &str) {
         let (what, origin) = match self.layers.get(key) {
             Some(entry) => (format!("{key} = {}", entry.value), &entry.origin),
             None => (key.to_owned(), &Origin::Default),
@@ -295,12 +295,12 @@ impl<'a> Checker<'a> {
         self.problems.push(Problem::new(what, origin, why));
     }
 
-    fn text(&mut self, key: &'static str) -> &'a str {
+    pub(super) fn text(&mut self, key: &'static str) -> &'a str {
         self.value(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A text that must not be empty.
-    fn filled(&mut self, key: &'static str) -> String {
+    pub(super) fn filled(&mut self, key: &'static str) -> String {
         let text = self.text(key).to_owned();
         if text.is_empty() {
             self.problem(key, "must not be empty");
@@ -308,7 +308,7 @@ impl<'a> Checker<'a> {
         text
     }
 
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -339,7 +339,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn period(&mut self, key: &'static str, bounds: RangeInclusive<Period>) -> Period {
+    pub(super) fn period(&mut self, key: &'static str, bounds: RangeInclusive<Period>) -> Period {
         self.bounded(key, bounds)
     }
 
@@ -347,7 +347,7 @@ impl<'a> Checker<'a> {
         self.bounded(key, bounds)
     }
 
-    fn count(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> u32 {
+    pub(super) fn count(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> u32 {
         let number = self.value(key).and_then(Value::as_integer).unwrap_or_default();
         match u32::try_from(number) {
             Ok(number) if bounds.contains(&number) => number,
@@ -367,11 +367,11 @@ impl<'a> Checker<'a> {
         number
     }
 
-    fn switch(&mut self, key: &'static str) -> bool {
+    pub(super) fn switch(&mut self, key: &'static str) -> bool {
         self.value(key).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    fn list(&mut self, key: &'static str) -> Vec<String> {
+    pub(super) fn list(&mut self, key: &'static str) -> Vec<String> {
         let items = self.value(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
@@ -396,7 +396,7 @@ impl<'a> Checker<'a> {
     }
 
     /// One of a closed set of words; the first stands in for a wrong one.
-    fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> T {
+    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> T {
         let text = self.text(key);
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return *value;

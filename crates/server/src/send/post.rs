@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use ureq::{Agent, http::Response};
 
-use crate::commands::failure::Hint as _;
+use crate::commands::{client, failure::Hint as _};
 
 const ROUTE: &str = "/ingest/falco";
 /// How long a service may be out of reach: long enough for a restart.
@@ -52,13 +52,14 @@ impl Target {
     /// Checks the address; nothing is sent yet.
     pub(super) fn new(to: &str, token: Option<String>) -> Result<Self> {
         let base = to.trim_end_matches('/').trim_end_matches(ROUTE);
-        if !base.starts_with("http://") {
+        if !client::is_http(base) {
             return Err(anyhow!("cannot send to {to:?}"))
-                .hint("name the service as http://HOST:PORT (https is not supported yet)");
+                .hint("name the service as http://HOST:PORT or https://HOST:PORT");
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(client::tls()?)
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(Duration::from_secs(30)))
             .build();

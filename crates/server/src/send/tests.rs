@@ -147,6 +147,7 @@ fn other_programs_and_addresses_are_refused() {
     let error = target.post(b"{}\n", |_| ()).unwrap_err();
     assert!(error.to_string().ends_with("HTTP 404"), "{error}");
     bodies.join().unwrap();
-    assert!(Target::new("https://example.org", None).is_err());
+    assert!(Target::new("https://example.org", None).is_ok());
+    assert!(Target::new("ftp://example.org", None).is_err());
     assert!(Target::new("127.0.0.1:8000", None).is_err());
 }

@@ -12,6 +12,7 @@ pub(crate) mod observer;
 pub(crate) mod publish;
 pub(crate) mod remote_write;
 pub(crate) mod rows;
+pub(crate) mod security;
 pub(crate) mod series;
 pub(crate) mod sources;
 pub(crate) mod state;

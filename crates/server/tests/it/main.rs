@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod auth;
 mod bad_input;
 #[path = "../../../store/tests/it/disk.rs"]
 mod disk;

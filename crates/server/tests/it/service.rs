@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long a condition may take to become true; only a service that never gets there waits so
 /// long.
@@ -54,16 +55,24 @@ pub(crate) fn settings() -> impl Iterator<Item = String> {
 
 impl Service {
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        Self::spawn(data, arguments, Stdio::null())
+        Self::spawn(data, arguments, Stdio::null(), TlsConfig::default())
+    }
+
+    /// One with TLS, whose certificate is in a file.
+    pub(crate) fn start_tls(data: &Path, arguments: &[&str], cert_file: &str) -> Self {
+        let pem = std::fs::read(cert_file).unwrap();
+        let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&pem).unwrap()]);
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        Self::spawn(data, arguments, Stdio::null(), tls)
     }
 
     pub(crate) fn start_piped(data: &Path, arguments: &[&str]) -> (Self, ChildStdin) {
-        let mut service = Self::spawn(data, arguments, Stdio::piped());
+        let mut service = Self::spawn(data, arguments, Stdio::piped(), TlsConfig::default());
         let stdin = service.child.stdin.take().unwrap();
         (service, stdin)
     }
 
-    fn spawn(data: &Path, arguments: &[&str], stdin: Stdio) -> Self {
+    fn spawn(data: &Path, arguments: &[&str], stdin: Stdio, tls: TlsConfig) -> Self {
         let mut child = hanabi()
             .args(["run", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
@@ -87,6 +96,7 @@ impl Service {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
+            .tls_config(tls)
             .build()
             .into();
         let mut service = Self { child, url: String::new(), talk, agent };

@@ -349,6 +349,8 @@ fn entry(order: &Order, actor: &Actor, carried: &Carried) -> AuditEntry {
         action,
         object,
         outcome: outcome.to_owned(),
+        address: order.address.clone(),
+        request: order.request.clone(),
         detail,
         ..AuditEntry::default()
     }

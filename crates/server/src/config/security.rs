@@ -1,0 +1,155 @@
+//! `[auth]` and `[tls]`: who is answered, and over what.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+};
+
+use hanabi_api::{JwtAlgorithm, JwtOptions, RequestLimits, Role, TlsOptions};
+
+use super::{Period, validate::Checker};
+
+/// The furthest that two clocks may be apart.
+const LEEWAY_MAX: Period = Period::from_secs(600);
+
+/// `[auth]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    /// Whether one has to say who one is.
+    pub(crate) mode: AuthMode,
+    /// The file of an admin's token.
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// How often somebody may ask.
+    pub(crate) limits: RequestLimits,
+    /// Whose signatures count, if any.
+    pub(crate) jwt: Option<JwtOptions>,
+}
+
+/// Whether one has to say who one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthMode {
+    /// No.
+    None,
+    /// Yes.
+    Required,
+}
+
+/// `[tls]`.
+pub(crate) type Tls = TlsOptions;
+
+/// Reads both sections, and holds the address listened on to them.
+pub(super) fn read(check: &mut Checker<'_>, listen: SocketAddr) -> (Auth, Option<Tls>) {
+    let mode =
+        check.word("auth.mode", &[("none", AuthMode::None), ("required", AuthMode::Required)]);
+    let auth = Auth {
+        mode,
+        admin_token_file: file(check, "auth.admin_token_file"),
+        limits: RequestLimits {
+            per_principal: rate(check, "auth.requests_per_principal"),
+            per_address: rate(check, "auth.requests_per_address"),
+        },
+        jwt: jwt(check),
+    };
+    let tls = tls(check);
+    let open = check.switch("auth.allow_remote_without_authentication");
+    let plain = check.switch("tls.allow_remote_without_tls");
+    if !is_loopback(listen.ip()) {
+        if mode == AuthMode::None && !open {
+            check.problem(
+                "server.listen",
+                "is not a loopback address, and everybody could do everything there: set \
+                 auth.mode = \"required\" and make a token (hanabi token create), or set \
+                 auth.allow_remote_without_authentication = true",
+            );
+        }
+        if tls.is_none() && !plain {
+            check.problem(
+                "server.listen",
+                "is not a loopback address, and tokens could be read on the way there: set \
+                 tls.cert_file and tls.key_file, or set tls.allow_remote_without_tls = true where \
+                 a proxy in front has TLS",
+            );
+        }
+    }
+    (auth, tls)
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn file(check: &mut Checker<'_>, key: &'static str) -> Option<PathBuf> {
+    let text = check.text(key);
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn rate(check: &mut Checker<'_>, key: &'static str) -> NonZeroU32 {
+    NonZeroU32::new(check.count(key, 1..=1_000_000)).unwrap_or(NonZeroU32::MIN)
+}
+
+fn jwt(check: &mut Checker<'_>) -> Option<JwtOptions> {
+    let mut keys = Vec::new();
+    for text in check.list("auth.jwt_keys") {
+        let pair = text.split_once(':').filter(|(_, path)| !path.is_empty());
+        match pair.and_then(|(word, path)| Some((JwtAlgorithm::parse(word)?, path.into()))) {
+            Some(key) => keys.push(key),
+            None => check.problem(
+                "auth.jwt_keys",
+                &format!("has {text:?}, which is not HS256:FILE, RS256:FILE or ES256:FILE"),
+            ),
+        }
+    }
+    let options = JwtOptions {
+        keys,
+        jwks_file: file(check, "auth.jwks_file"),
+        issuer: check.text("auth.jwt_issuer").to_owned(),
+        audience: check.text("auth.jwt_audience").to_owned(),
+        leeway: check.period("auth.jwt_leeway", Period::default()..=LEEWAY_MAX).as_duration(),
+        name_claim: check.filled("auth.jwt_name_claim"),
+        role_claim: check.filled("auth.jwt_role_claim"),
+        namespaces_claim: check.filled("auth.jwt_namespaces_claim"),
+        containers_claim: check.filled("auth.jwt_containers_claim"),
+    };
+    if options.keys.is_empty() && options.jwks_file.is_none() {
+        return None;
+    }
+    for (key, value) in
+        [("auth.jwt_issuer", &options.issuer), ("auth.jwt_audience", &options.audience)]
+    {
+        if value.is_empty() {
+            check.problem(
+                key,
+                "must be set where there are keys: a token that was signed for somebody else \
+                 would count here",
+            );
+        }
+    }
+    Some(options)
+}
+
+fn tls(check: &mut Checker<'_>) -> Option<Tls> {
+    let roles = Role::ALL.map(|role| (role.as_str(), role));
+    let (cert, key) = (file(check, "tls.cert_file"), file(check, "tls.key_file"));
+    let client_ca_file = file(check, "tls.client_ca_file");
+    let client_role = check.word("tls.client_role", &roles);
+    match (cert, key) {
+        (Some(cert_file), Some(key_file)) => {
+            Some(Tls { cert_file, key_file, client_ca_file, client_role })
+        }
+        (None, None) => {
+            if client_ca_file.is_some() {
+                check.problem("tls.client_ca_file", "needs tls.cert_file and tls.key_file");
+            }
+            None
+        }
+        (Some(_), None) => {
+            check.problem("tls.key_file", "must be set with tls.cert_file");
+            None
+        }
+        (None, Some(_)) => {
+            check.problem("tls.cert_file", "must be set with tls.key_file");
+            None
+        }
+    }
+}

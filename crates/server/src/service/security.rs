@@ -1,0 +1,43 @@
+//! Who is answered, as configured: keys, certificates and tokens are read at the start.
+
+use anyhow::Context as _;
+use hanabi_api::{Jwt, Security, SecurityOptions, Tls, token_of_file};
+use hanabi_store::Store;
+
+use crate::{
+    commands::failure::Hint as _,
+    config::{AuthMode, Config},
+};
+
+/// Reads all that the configuration names.
+pub(crate) fn security(config: &Config, store: &Store) -> anyhow::Result<Security> {
+    let auth = config.auth();
+    let required = auth.mode == AuthMode::Required;
+    let admin_token = auth
+        .admin_token_file
+        .as_deref()
+        .map(token_of_file)
+        .transpose()
+        .hint("auth.admin_token_file of the configuration names it")?;
+    let jwt = auth
+        .jwt
+        .clone()
+        .map(Jwt::load)
+        .transpose()
+        .hint("auth.jwt_keys and auth.jwks_file of the configuration name the keys")?;
+    let tls = config
+        .tls()
+        .map(Tls::load)
+        .transpose()
+        .hint("the section [tls] of the configuration names the files")?;
+    let known = admin_token.is_some() || jwt.is_some();
+    if required && !known && store.tokens().context("failed to read the tokens")?.is_empty() {
+        tracing::warn!(
+            "nobody is known yet: stop the service, make a token with `hanabi token create --role \
+             admin --data-dir {}`, and start it again",
+            store.dir().display()
+        );
+    }
+    let limits = auth.limits;
+    Ok(Security::new(SecurityOptions { required, admin_token, jwt, tls, limits }, store)?)
+}
