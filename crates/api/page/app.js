@@ -15,6 +15,7 @@ const TEXT = {
     welcomeText: "Nothing has arrived yet. This page fills as soon as the first event does.",
     welcomeRecording: "Play the recording that comes with Hanabi",
     welcomeOne: "Send one event by hand", welcomeFalco: "Let Falco send its own (falco.yaml)",
+    loginTitle: "Log in", loginText: "The service asks who you are: by a token (hanabi token create).", logIn: "Log in", logOut: "Log out", loginWrong: "The token is not taken.", mayNot: "What this shows takes the role viewer.",
     notAnswering: "The service does not answer. What is shown may be old.",
     missed: (n) => `The connection was too slow: ${n} messages were skipped. The lists are up to date again.`,
     gap: "Some messages were missed. The lists are up to date again.",
@@ -40,6 +41,7 @@ const TEXT = {
     welcomeText: "尚未收到任何事件。第一个事件到达后，本页会自动显示。",
     welcomeRecording: "播放随 Hanabi 提供的录制文件",
     welcomeOne: "手动发送一个事件", welcomeFalco: "让 Falco 直接发送（falco.yaml）",
+    loginTitle: "登录", loginText: "服务要求验证身份：请输入令牌（hanabi token create）。", logIn: "登录", logOut: "退出", loginWrong: "令牌无效。", mayNot: "查看此页需要 viewer 角色。",
     notAnswering: "服务没有响应，显示的内容可能已过时。",
     missed: (n) => `连接过慢，跳过了 ${n} 条消息。列表已重新同步。`,
     gap: "有消息缺失。列表已重新同步。",
@@ -346,8 +348,32 @@ function notice(text) {
 
 async function read(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  if (answer.status === 401) showLogin(true);
+  if (!answer.ok) throw Object.assign(new Error(`${path}: ${answer.status}`), { status: answer.status });
   return answer.json();
+}
+
+let csrf = null;
+
+function showLogin(wanted) {
+  if (wanted) csrf = null;
+  $("login").hidden = !wanted;
+  $("logout").hidden = !csrf;
+}
+
+async function change(path, body) {
+  const headers = { "content-type": "application/json" };
+  if (csrf) headers["x-csrf-token"] = csrf;
+  return fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function readMe() {
+  try {
+    csrf = (await read("/api/me")).csrf;
+    showLogin(false);
+  } catch {
+    // Whoever is not known has been asked to log in.
+  }
 }
 
 async function readState() {
@@ -359,8 +385,8 @@ async function readState() {
     showContainers();
     showWelcome();
     refreshTimes();
-  } catch {
-    notice(t.notAnswering);
+  } catch (error) {
+    notice(error.status === 401 ? "" : error.status === 403 ? t.mayNot : t.notAnswering);
   }
 }
 
@@ -377,8 +403,8 @@ async function readAlerts() {
     const page = await read(`/api/alerts?limit=${ALERTS_SHOWN}`);
     state.alerts = new Map(page.alerts.map((alert) => [alert.id, alert]));
     showAlerts();
-  } catch {
-    notice(t.notAnswering);
+  } catch (error) {
+    if (!error.status) notice(t.notAnswering);
   }
 }
 
@@ -453,9 +479,22 @@ $("language").addEventListener("click", () => {
   store.set("hanabi.language", language);
   showAll();
 });
+$("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await change("/api/login", { token: $("token").value });
+  $("token").value = "";
+  if (!answer.ok) { notice(t.loginWrong); return; }
+  csrf = (await answer.json()).csrf;
+  showLogin(false);
+  readState().then(readAlerts);
+});
+$("logout").addEventListener("click", async () => {
+  await change("/api/logout", {});
+  location.reload();
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) readState(); });
 
 if (location.hash) state.open.add(decodeURIComponent(location.hash.slice(1)));
 showAll();
-readState().then(readAlerts).then(listen);
+readMe().then(readState).then(readAlerts).then(listen);
 setInterval(readState, 2000);
