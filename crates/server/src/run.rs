@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     commands::failure::Hint as _,
-    config::{Config, LogFormat},
+    config::{AuthMode, Config, LogFormat},
     engine::Engine,
     feed,
     service::{
@@ -403,6 +403,9 @@ fn welcome(config: &Config, address: SocketAddr) {
     if config.log().format == LogFormat::Json {
         tracing::info!(url, "hanabi {VERSION} is running");
         return;
+    }
+    if config.auth().mode == AuthMode::Required {
+        eprintln!("\n  whoever asks needs a token: hanabi token create --help");
     }
     let sources: Vec<String> = config.sources().iter().map(ToString::to_string).collect();
     let from = if sources.is_empty() {

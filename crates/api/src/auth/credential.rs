@@ -54,6 +54,8 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(headers: &[(&'static str, &str)]) -> Credential {
@@ -93,5 +95,16 @@ mod tests {
         let cookies = read(&[("cookie", "a=b; hanabi_session=c"), ("cookie", "hanabi_session=d")]);
         assert_eq!(cookies, Credential::Cookie("c".into()));
         assert_eq!(read(&[("cookie", "xhanabi_session=c")]), Credential::Nothing);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(value in prop::collection::vec(32u8..=255, 0..80)) {
+            let mut map = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                map.insert(header::AUTHORIZATION, value);
+                prop_assert!(!matches!(of(&map), Credential::Nothing | Credential::Cookie(_)));
+            }
+        }
     }
 }

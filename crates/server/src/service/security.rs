@@ -38,6 +38,13 @@ pub(crate) fn security(config: &Config, store: &Store) -> anyhow::Result<Securit
             store.dir().display()
         );
     }
+    let certificates = config.tls().is_some_and(|tls| tls.client_ca_file.is_some());
+    if !required && (known || certificates) {
+        tracing::warn!(
+            "tokens, keys and client certificates are configured and nobody is asked for them: \
+             everybody may do everything while auth.mode is \"none\""
+        );
+    }
     let limits = auth.limits;
     Ok(Security::new(SecurityOptions { required, admin_token, jwt, tls, limits }, store)?)
 }

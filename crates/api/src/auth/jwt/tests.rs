@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{EncodingKey, Header, encode};
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -246,4 +247,31 @@ fn files_that_are_no_keys_are_named() {
     }
     let missing = JwtOptions { jwks_file: Some("/none".into()), ..options(dir.path(), &[]) };
     assert!(Jwt::load(missing).err().unwrap().to_string().contains("/none"));
+}
+
+proptest! {
+    #[test]
+    fn what_anybody_can_write_is_refused(
+        head in "[ -~]{0,40}",
+        body in "[ -~]{0,60}",
+        tail in "[A-Za-z0-9_-]{0,90}",
+    ) {
+        let jwt = jwt(&[(JwtAlgorithm::Es256, EC_PUBLIC), (JwtAlgorithm::Hs256, SECRET)]);
+        let plain = format!("{head}.{body}.{tail}");
+        prop_assert!(jwt.verify(&plain).is_err());
+        let header = json!({ "alg": head, "kid": body }).to_string();
+        let token = format!("{}.{}.{tail}", BASE64.encode(header), BASE64.encode(&body));
+        prop_assert!(jwt.verify(&token).is_err());
+    }
+
+    #[test]
+    fn a_changed_letter_is_noticed(at in any::<prop::sample::Index>(), letter in "[A-Za-z0-9_-]") {
+        let jwt = jwt(&[(JwtAlgorithm::Hs256, SECRET)]);
+        let token = signed(Algorithm::HS256, None, &claims(&json!({})));
+        // The last letter has bits that mean nothing.
+        let at = at.index(token.len() - 1);
+        prop_assume!(token[at..=at] != letter && &token[at..=at] != ".");
+        let changed = format!("{}{letter}{}", &token[..at], &token[at + 1..]);
+        prop_assert!(jwt.verify(&changed).is_err());
+    }
 }

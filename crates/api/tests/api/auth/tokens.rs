@@ -1,8 +1,10 @@
 //! Tokens and sessions from their beginning to their end.
 
+use hanabi_api::{Jwt, JwtAlgorithm, JwtOptions};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use super::{by, world};
+use super::{by, guarded, world};
 use crate::client::{Answer, Events, request};
 use crate::world::World;
 
@@ -142,4 +144,55 @@ async fn a_wrong_token_begins_no_session() {
         assert_eq!((answer.status, answer.header("set-cookie")), (401, ""), "{token}");
         assert_eq!(answer.json()["type"], Value::from("urn:hanabi:problem:unauthenticated"));
     }
+}
+
+/// A token that somebody else has signed, valid for ten minutes.
+fn signed(changes: &Value) -> String {
+    let now = jsonwebtoken::get_current_timestamp();
+    let mut claims = json!({ "sub": "ann@example.org", "role": "analyst", "iss": "idp",
+        "aud": "hanabi", "exp": now + 600 });
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    let key = EncodingKey::from_ec_pem(include_bytes!("../../keys/ec.pem")).unwrap();
+    encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_token_tells_name_role_and_scope() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/ec.pub.pem");
+    let options = JwtOptions {
+        keys: vec![(JwtAlgorithm::Es256, file.into())],
+        issuer: "idp".into(),
+        audience: "hanabi".into(),
+        name_claim: "sub".into(),
+        role_claim: "role".into(),
+        namespaces_claim: "namespaces".into(),
+        containers_claim: "containers".into(),
+        ..JwtOptions::default()
+    };
+    let mut setup = guarded();
+    setup.security.jwt = Some(Jwt::load(options).unwrap());
+    let world = World::start(setup).await;
+    world.fill();
+    let ask = async |token: &str, path: &str| {
+        let bearer = format!("Bearer {token}");
+        request(world.addr, "GET", path, &[("authorization", &bearer)], b"").await
+    };
+    let me = ask(&signed(&json!({})), "/api/me").await.json();
+    assert_eq!((&me["name"], &me["kind"]), (&json!("ann@example.org"), &json!("jwt")));
+    let scoped = signed(&json!({ "containers": ["web"] }));
+    assert_eq!(ask(&scoped, "/api/containers").await.json()["total"], 2);
+    assert_eq!(ask(&scoped, "/api/alerts/00000000000000a3").await.status, 404);
+    assert_eq!(ask(&scoped, "/api/audit").await.status, 403);
+    for changes in [json!({ "exp": 1 }), json!({ "aud": "x" }), json!({ "role": "root" })] {
+        let refused = ask(&signed(&changes), "/api/me").await;
+        assert_eq!(refused.status, 401, "{changes}");
+        assert!(refused.text().contains("the signed token"), "{}", refused.text());
+    }
+    // The service's own tokens are known beside it, and a session can come from either.
+    assert_eq!(ask(&world.tokens["viewer"], "/api/me").await.status, 200);
+    let given = json!({ "token": scoped }).to_string();
+    let begun = by(&world, "nobody", "POST", "/api/login", &given).await;
+    assert_eq!((begun.status, &begun.json()["scope"]["containers"]), (200, &json!(["web"])));
 }
