@@ -13,6 +13,7 @@ mod command;
 mod counters;
 mod engine;
 mod error;
+mod export;
 mod live;
 mod merge;
 mod middleware;

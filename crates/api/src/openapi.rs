@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
+mod export;
 mod promql;
 mod schemas;
 
@@ -147,6 +148,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "The stored snapshots of a profile, newest first",
         &["id", "start", "end", "limit"],
         "History",
+        &[400, 404, 409, 500, 503],
+    ),
+    get(
+        "/api/hbt/{id}/diff",
+        "What one snapshot of a profile has and another has not",
+        &["id", "from", "to"],
+        "Diff",
         &[400, 404, 409, 500, 503],
     ),
     Operation {
@@ -381,7 +389,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 /// The document.
 pub(crate) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().chain(&export::OPERATIONS) {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation);
     }
@@ -403,9 +411,12 @@ fn describe(operation: &Operation) -> Value {
     let parameters: Vec<Value> = operation.parameters.iter().map(|name| parameter(name)).collect();
     let good = if operation.body == Some("Events") { "202" } else { "200" };
     let schema = json!({ "$ref": format!("#/components/schemas/{}", operation.answer) });
-    let mut responses = json!({
-        good: { "description": "The answer", "content": { operation.media: { "schema": schema } } },
-    });
+    let content = if operation.answer == "Rows" {
+        export::rows()
+    } else {
+        json!({ operation.media: { "schema": schema } })
+    };
+    let mut responses = json!({ good: { "description": "The answer", "content": content } });
     // A wrong Host is refused everywhere, and a method on its own path is never 405.
     for status in operation.problems.iter().chain([&403]) {
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
@@ -464,6 +475,10 @@ fn parameter(name: &str) -> Value {
         "start" => (time, "From this time on"),
         "end" => (time, "Before this time"),
         "at" => (time, "The newest snapshot not younger than this"),
+        "from" => (time, "The newest snapshot not younger than this; it must be given"),
+        "to" => (time, "The same, of the later tree; the present one by default"),
+        "format" => (word(&["json", "ndjson", "csv"]), "The file's format; json by default"),
+        "lang" => (word(&["en", "zh"]), "Its language; en by default"),
         "limit" => (json!({ "type": "integer", "minimum": 1, "maximum": 1000 }), "Rows of a page"),
         "depth" => {
             (json!({ "type": "integer", "minimum": 0, "maximum": 60 }), "Levels below the node")

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod containers;
+mod export;
 mod hbt;
 mod ingest;
 mod operations;
@@ -27,6 +28,7 @@ use crate::app::AppState;
 use crate::command::{ProfileOperation, Refused};
 use crate::error::ApiError;
 
+pub(crate) use alerts::{alert_stats, alerts_of, incident_page};
 pub(crate) use triage::ACTIONS;
 
 /// Every route; [`crate::openapi`] describes the same ones.
@@ -52,6 +54,11 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
             }),
         )
         .route("/api/hbt/{id}/history", get(hbt::history))
+        .route("/api/hbt/{id}/diff", get(hbt::diff))
+        .route("/api/export/alerts", get(export::alerts))
+        .route("/api/export/logs", get(export::logs))
+        .route("/api/export/hbt", get(export::trees))
+        .route("/api/export/report", get(export::report))
         .route("/api/stream", get(stream::all))
         .route("/api/stream/{id}", get(stream::one))
         .route("/api/suppressions", get(rulings::suppressions).post(rulings::suppress))

@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn typed_parts_are_one_symbol_each_and_long_words_end() {
-        for (text, count) in [("", 0), ("a<num>b", 3), ("<num><hex>", 2), ("a<b", 3), ("é花", 2)] {
+        for (text, count) in [("", 0), ("a<num>b", 3), ("<num><hex>", 2), ("a<b", 3), ("é花", 2)]
+        {
             assert_eq!(symbols(text).count(), count, "{text}");
         }
         assert_eq!(symbols(&"x".repeat(100)).count(), SYMBOLS);

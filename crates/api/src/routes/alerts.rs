@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use hanabi_detect::{Alert, Incident};
-use hanabi_store::{AlertQuery, AlertStats, IncidentQuery};
+use hanabi_store::{AlertQuery, AlertStats, IncidentQuery, Page};
 use serde_json::{Value, json};
 
 use crate::app::{AppParts, AppState};
 use crate::error::ApiError;
 use crate::merge::{self, alert_matches, incident_matches};
-use crate::params::Params;
+use crate::params::{LIMIT_MAX, Params};
 use crate::{resolve, views};
 
 /// Steps of the histogram over time.
@@ -20,7 +20,17 @@ const BUCKETS: usize = 60;
 /// Alerts not stored yet that the numbers take in; there are rarely more than some tens.
 const FRESH_COUNTED: usize = 256;
 
+/// A page of what the filters of [`alert_filter`] let through.
 fn alert_query(params: &mut Params, container: Option<String>) -> Result<AlertQuery, ApiError> {
+    let (limit, cursor) = (params.limit()?, params.text("cursor")?);
+    Ok(AlertQuery { limit, cursor, ..alert_filter(params, container)? })
+}
+
+/// The filters of alerts, in pages as long as can be.
+pub(super) fn alert_filter(
+    params: &mut Params,
+    container: Option<String>,
+) -> Result<AlertQuery, ApiError> {
     let (start, end) = params.span()?;
     Ok(AlertQuery {
         container,
@@ -32,13 +42,16 @@ fn alert_query(params: &mut Params, container: Option<String>) -> Result<AlertQu
         kind: params.kind()?,
         rule: params.text("rule")?,
         q: params.text("q")?,
-        limit: params.limit()?,
-        cursor: params.text("cursor")?,
+        limit: LIMIT_MAX,
+        cursor: None,
     })
 }
 
 /// `container_id`, as the store knows it.
-fn container_word(state: &AppState, params: &mut Params) -> Result<Option<String>, ApiError> {
+pub(super) fn container_word(
+    state: &AppState,
+    params: &mut Params,
+) -> Result<Option<String>, ApiError> {
     let fleet = state.parts.live.fleet();
     let id = params.text("container_id")?;
     id.map(|id| Ok(resolve::subject(&fleet, &id)?.word().to_owned())).transpose()
@@ -53,7 +66,7 @@ pub(crate) async fn list(
     let query = alert_query(&mut params, container)?;
     let with_stats = params.flag("stats")?;
     params.finish()?;
-    let answer = state.blocking(move |parts| alert_page(parts, &query, with_stats)).await?;
+    let answer = state.blocking(move |parts| listed(parts, &query, with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -67,28 +80,33 @@ pub(crate) async fn of_container(
     let query = alert_query(&mut params, Some(subject.word().to_owned()))?;
     params.finish()?;
     let with_stats = query.cursor.is_none();
-    let answer = state.blocking(move |parts| alert_page(parts, &query, with_stats)).await?;
+    let answer = state.blocking(move |parts| listed(parts, &query, with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
-fn alert_page(parts: &AppParts, query: &AlertQuery, with_stats: bool) -> Result<Value, ApiError> {
-    let changed = parts.live.changed_alerts();
+/// A page of alerts, also of those that the store does not have yet.
+pub(crate) fn alert_page(parts: &AppParts, query: &AlertQuery) -> Result<Page<Alert>, ApiError> {
     let page = merge::page(
-        &changed,
+        &parts.live.changed_alerts(),
         |alert| alert_matches(query, alert),
         query.limit,
         query.cursor.clone(),
         |limit, cursor| parts.store.alerts(&AlertQuery { limit, cursor, ..query.clone() }),
     )?;
+    Ok(page)
+}
+
+fn listed(parts: &AppParts, query: &AlertQuery, with_stats: bool) -> Result<Value, ApiError> {
+    let page = alert_page(parts, query)?;
     let mut answer = json!({ "alerts": page.items, "next_cursor": page.next_cursor });
     if with_stats {
-        answer["stats"] = views::stats(&alert_stats(parts, query, &changed)?);
+        answer["stats"] = views::stats(&alert_stats(parts, query, &parts.live.changed_alerts())?);
     }
     Ok(answer)
 }
 
 /// The store's numbers, and those of the alerts that it has never seen.
-pub(super) fn alert_stats(
+pub(crate) fn alert_stats(
     parts: &AppParts,
     query: &AlertQuery,
     changed: &[Arc<Alert>],
@@ -148,22 +166,24 @@ pub(crate) async fn incidents(
         cursor: params.text("cursor")?,
     };
     params.finish()?;
-    let page = state
-        .blocking(move |parts| {
-            let page = merge::page(
-                &parts.live.changed_incidents(),
-                |incident| incident_matches(&query, incident),
-                query.limit,
-                query.cursor.clone(),
-                |limit, cursor| {
-                    parts.store.incidents(&IncidentQuery { limit, cursor, ..query.clone() })
-                },
-            )?;
-            Ok(page)
-        })
-        .await?;
+    let page = state.blocking(move |parts| incident_page(parts, &query)).await?;
     let answer = json!({ "incidents": page.items, "next_cursor": page.next_cursor });
     Ok(Json(answer).into_response())
+}
+
+/// A page of incidents, also of those that the store does not have yet.
+pub(crate) fn incident_page(
+    parts: &AppParts,
+    query: &IncidentQuery,
+) -> Result<Page<Incident>, ApiError> {
+    let page = merge::page(
+        &parts.live.changed_incidents(),
+        |incident| incident_matches(query, incident),
+        query.limit,
+        query.cursor.clone(),
+        |limit, cursor| parts.store.incidents(&IncidentQuery { limit, cursor, ..query.clone() }),
+    )?;
+    Ok(page)
 }
 
 /// `GET /api/incidents/{id}`, with its alerts.
@@ -176,18 +196,27 @@ pub(crate) async fn incident(
     let answer = state
         .blocking(move |parts| {
             let incident = find_incident(parts, &id)?;
-            let mut alerts = Vec::with_capacity(incident.alerts.len());
-            for id in &incident.alerts {
-                let alert = match parts.live.changed_alert(id) {
-                    Some(alert) => Some((*alert).clone()),
-                    None => parts.store.alert(id)?,
-                };
-                alerts.extend(alert);
-            }
+            let alerts = alerts_of(parts, incident.alerts.iter())?;
             Ok(json!({ "incident": incident, "alerts": alerts }))
         })
         .await?;
     Ok(Json(answer).into_response())
+}
+
+/// The alerts of these ids that there are.
+pub(crate) fn alerts_of<'a>(
+    parts: &AppParts,
+    ids: impl Iterator<Item = &'a String>,
+) -> Result<Vec<Alert>, ApiError> {
+    let mut alerts = Vec::new();
+    for id in ids {
+        let alert = match parts.live.changed_alert(id) {
+            Some(alert) => Some((*alert).clone()),
+            None => parts.store.alert(id)?,
+        };
+        alerts.extend(alert);
+    }
+    Ok(alerts)
 }
 
 fn find_incident(parts: &AppParts, id: &str) -> Result<Incident, ApiError> {

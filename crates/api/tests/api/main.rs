@@ -4,6 +4,7 @@
 
 mod changes;
 mod client;
+mod export;
 mod ingest;
 mod limits;
 mod openapi;
