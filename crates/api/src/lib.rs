@@ -10,6 +10,7 @@ mod app;
 mod body;
 mod cache;
 mod command;
+mod conditional;
 mod counters;
 mod engine;
 mod error;
@@ -44,6 +45,7 @@ pub use live::{
     ContainerRow, Fleet, IngestTotals, Live, REJECTED_KEPT, RejectedLine, SourceStatus,
     WAITING_FOR_RESTORE,
 };
+pub use openapi::document as openapi_document;
 pub use overlay::OVERLAY_MAX;
 pub use overview::{
     NameCount, OTHER, OVERVIEW_NAMES_MAX, OVERVIEW_TOP, OverviewStats, Point, Window, WindowStats,

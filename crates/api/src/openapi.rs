@@ -1,6 +1,7 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
 mod export;
+mod page;
 mod promql;
 mod schemas;
 
@@ -199,6 +200,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         &[400, 503],
     ),
     get("/api/openapi.json", "This document", &[], "Object", &[503]),
+    Operation {
+        media: "text/html",
+        ..get("/api/docs", "This document for people", &[], "Plain", &[500, 503])
+    },
     change(
         "post",
         "/api/alerts/{id}/ack",
@@ -386,8 +391,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// The document.
-pub(crate) fn document() -> Value {
+/// The document as a page for people.
+pub(crate) fn page() -> Result<String, std::fmt::Error> {
+    page::page(&document())
+}
+
+/// The `OpenAPI` document of every route.
+pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in OPERATIONS.iter().chain(&export::OPERATIONS) {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));

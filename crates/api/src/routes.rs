@@ -68,6 +68,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))
+        .route("/api/docs", get(operations::docs))
         .merge(prometheus_routes())
         .route("/ingest/falco", post(ingest::falco))
         .route("/healthz", get(operations::health))

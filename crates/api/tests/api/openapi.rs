@@ -69,3 +69,22 @@ async fn every_parameter_is_known_to_its_route() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_page_shows_every_route_and_loads_nothing_from_elsewhere() {
+    let world = World::start(Setup::default()).await;
+    world.fill();
+    let document = get(world.addr, "/api/openapi.json").await.json();
+    let page = get(world.addr, "/api/docs").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let page = page.text();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let shown = format!("<code>{} {path}</code>", method.to_uppercase());
+            assert!(page.contains(&shown), "{shown}");
+        }
+    }
+    for elsewhere in ["http://", "https://", "<script", "style=", "src="] {
+        assert!(!page.contains(elsewhere), "{elsewhere}");
+    }
+}
