@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Answer, Engine, Memory, NAME, Options, is_stale};
+use crate::{Answer, Engine, Memory, NAME, Options, Series, Storage as _, is_stale};
 
 fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
     Labels::new(pairs.iter().copied().chain([(NAME, name)]))
@@ -254,8 +254,8 @@ proptest! {
     #[test]
     fn any_order_of_batches_holds_the_first_of_each_time(
         batches in proptest::collection::vec(
-            (proptest::collection::vec((0usize..3, 0i64..900, any::<i16>()), 1..260), 0u8..6),
-            1..12,
+            (proptest::collection::vec((0usize..3, 0i64..2_000, any::<i16>()), 1..400), 0u8..6),
+            1..16,
         )
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -266,7 +266,8 @@ proptest! {
                 .into_iter()
                 .map(|(which, time, value)| {
                     let labels = labels("m", &[("n", ["a", "b", "c"][which])]);
-                    (labels, Sample { time, value: f64::from(value) })
+                    // Tenths do not pack well, so that there are several rows.
+                    (labels, Sample { time, value: f64::from(value) / 10.0 })
                 })
                 .collect();
             if then == 0 {
@@ -301,6 +302,10 @@ proptest! {
             Ok(())
         }).map_err(none).unwrap();
         prop_assert_eq!(found, expected);
+        drop(store);
+        let path = database_path(dir.path());
+        let report = check(&mut Database::create(&path).unwrap(), &path).unwrap();
+        prop_assert_eq!(report.problems, Vec::<String>::new());
     }
 }
 

@@ -169,5 +169,7 @@ fn measure_days_of_which_one_is_kept() {
         let samples = SERIES as i64 * filled.next.min(SAMPLES);
         let [packed, file, disk] = [packed, file, disk].map(|bytes| bytes as f64 / samples as f64);
         println!("{hour:>5}  {samples:>12}  {packed:.2} {file:.2} {disk:.2}");
+        // What the store promises of a day; the first hours are the tables' and the labels'.
+        assert!(hour < 24 || file <= 2.0, "{file} bytes a sample");
     }
 }
