@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Answer, Engine, Memory, NAME, Options, Series, Storage as _, is_stale};
+use crate::{Answer, Engine, Memory, NAME, Options, QueryError, Series, Storage as _, is_stale};
 
 fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
     Labels::new(pairs.iter().copied().chain([(NAME, name)]))
@@ -232,6 +232,7 @@ fn no_more_is_loaded_than_was_asked_for() {
     assert_eq!(store.select(&matcher, 0, 400, 300).unwrap()[0].samples.len(), 300);
     let refused = store.select(&matcher, 0, 400, 299).unwrap_err();
     assert!(refused.to_string().contains("too many samples"), "{refused}");
+    assert!(refused.is_too_many_samples() && !QueryError::Timeout.is_too_many_samples());
 }
 
 #[test]
