@@ -279,21 +279,21 @@ mod tests {
         for (code, class) in [(204, "2xx"), (429, "4xx"), (503, "5xx"), (0, "5xx"), (101, "1xx")] {
             assert_eq!(HttpStatus::of(code).as_str(), class);
         }
+    }
 
-        #[test]
-        fn every_path_is_of_a_part() {
-            for (path, part) in [
-                ("/api/containers/{id}/logs", "containers"),
-                ("/api/incidents", "alerts"),
-                ("/api/hbt/{id}/diff", "hbt"),
-                ("/api/v1/query", "promql"),
-                ("/ingest/falco", "ingest"),
-                ("/metrics", "metrics"),
-                ("/", "other"),
-                ("other", "other"),
-            ] {
-                assert_eq!(Route::of(path).as_str(), part, "{path}");
-            }
+    #[test]
+    fn every_path_is_of_a_part() {
+        for (path, part) in [
+            ("/api/containers/{id}/logs", "containers"),
+            ("/api/incidents", "alerts"),
+            ("/api/hbt/{id}/diff", "hbt"),
+            ("/api/v1/query", "promql"),
+            ("/ingest/falco", "ingest"),
+            ("/metrics", "metrics"),
+            ("/", "other"),
+            ("other", "other"),
+        ] {
+            assert_eq!(Route::of(path).as_str(), part, "{path}");
         }
     }
 }
