@@ -39,6 +39,7 @@ docs:
 	cargo run --quiet --locked --bin hanabi -- config reference configuration > docs/configuration.md
 	cargo run --quiet --locked --bin hanabi -- config reference metrics > docs/metrics.md
 	cargo run --quiet --locked --bin hanabi -- config reference templates > docs/promql-templates.md
+	cargo run --quiet --locked --bin hanabi -- config reference api > docs/interfaces/openapi.yaml
 
 bench:
 	@scripts/bench.sh

@@ -19,6 +19,7 @@ use crate::cache::Cache;
 use crate::counters::{ApiCounters, show_live, show_stream};
 use crate::engine::EngineHandle;
 use crate::error::ApiError;
+use crate::export::EXPORTS_MAX;
 use crate::live::Live;
 use crate::room::Room;
 use crate::stream::StreamHub;
@@ -113,6 +114,7 @@ pub(crate) struct AppState {
     pub(crate) counters: ApiCounters,
     pub(crate) requests: Semaphore,
     pub(crate) ingest_requests: Semaphore,
+    pub(crate) exports: Arc<Semaphore>,
     pub(crate) views: Cache,
     pub(crate) promql: Cache,
     store_reads: Arc<Semaphore>,
@@ -127,6 +129,7 @@ impl App {
             counters: ApiCounters::default(),
             requests: Semaphore::new(parts.limits.requests),
             ingest_requests: Semaphore::new(parts.limits.ingest_requests),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             store_reads: Arc::new(Semaphore::new(parts.limits.store_reads)),
             views: Cache::of_views(parts.exporter.metrics().clone()),
             promql: Cache::of_promql(parts.exporter.metrics().clone()),

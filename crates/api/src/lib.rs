@@ -11,9 +11,11 @@ mod auth;
 mod body;
 mod cache;
 mod command;
+mod conditional;
 mod counters;
 mod engine;
 mod error;
+mod export;
 mod live;
 mod merge;
 mod middleware;
@@ -49,6 +51,7 @@ pub use live::{
     ContainerRow, Fleet, IngestTotals, Live, REJECTED_KEPT, RejectedLine, SourceStatus,
     WAITING_FOR_RESTORE,
 };
+pub use openapi::document as openapi_document;
 pub use overlay::OVERLAY_MAX;
 pub use overview::{
     NameCount, OTHER, OVERVIEW_NAMES_MAX, OVERVIEW_TOP, OverviewStats, Point, Window, WindowStats,

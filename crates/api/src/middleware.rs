@@ -9,13 +9,14 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use hanabi_telemetry::HttpStatus;
+use hanabi_telemetry::{HttpStatus, Route};
 use tower_http::compression::CompressionLayer;
 
 use crate::app::{AppParts, AppState};
 use crate::auth::{Asking, Principal, gate, note_refusal};
+use crate::conditional;
 use crate::counters::count;
 use crate::error::{ApiError, Denied};
 
@@ -35,6 +36,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 /// Puts everything around the routes; the last layer is the outermost.
 pub(crate) fn wrap(router: Router<Arc<AppState>>, state: &Arc<AppState>) -> Router<Arc<AppState>> {
     router
+        .layer(from_fn(conditional::answer))
         // The default predicate leaves out event streams and what is too small to gain.
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(state.parts.limits.body_bytes))
@@ -147,7 +149,7 @@ async fn counted(State(state): State<Arc<AppState>>, mut request: Request, next:
     let metrics = state.parts.exporter.metrics();
     metrics.http_requests.of(HttpStatus::of(status)).increment();
     if !route.starts_with("/api/stream") {
-        metrics.http_duration.observe(took);
+        metrics.http_duration.of(Route::of(&route)).observe(took);
     }
     let who = response.extensions().get::<Arc<Principal>>();
     if response.extensions().get::<Denied>().is_some() {

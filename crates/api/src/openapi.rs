@@ -1,6 +1,9 @@
 //! The `OpenAPI` document, made from one table of routes and parameters.
 
 mod auth;
+mod export;
+mod operations;
+mod page;
 mod promql;
 mod schemas;
 
@@ -21,14 +24,6 @@ pub(crate) struct Operation {
 }
 
 const JSON: &str = "application/json";
-const LIST: &[&str] = &["container_id", "start", "end", "priority", "limit", "cursor"];
-const ALERTS: &[&str] =
-    &["id", "start", "end", "priority", "state", "source", "kind", "rule", "q", "limit", "cursor"];
-
-const DRY_RUN: &[&str] = &["dry_run"];
-const TRIAGE: &[&str] = &["id", "dry_run"];
-const QUARANTINE: &[&str] = &["id", "item", "dry_run"];
-
 const fn get(
     path: &'static str,
     summary: &'static str,
@@ -64,325 +59,17 @@ const fn change(
     }
 }
 
-/// Every route but the page's own files and those of [`auth`].
-pub(crate) const OPERATIONS: &[Operation] = &[
-    get(
-        "/api/containers",
-        "Containers by name, with phase, learning progress, rate and open alerts",
-        &["container_id", "q", "priority", "limit", "cursor"],
-        "Containers",
-        &[400, 404, 409, 503],
-    ),
-    get(
-        "/api/containers/{id}",
-        "One container, its profile and the learning numbers of each branch",
-        &["id"],
-        "Container",
-        &[400, 404, 409, 503],
-    ),
-    get(
-        "/api/containers/{id}/logs",
-        "Events of a container, newest first",
-        &["id", "start", "end", "priority", "category", "q", "limit", "cursor"],
-        "Logs",
-        &[400, 404, 409, 500, 503],
-    ),
-    get(
-        "/api/containers/{id}/alerts",
-        "Alerts of a container, last seen newest first, with their numbers on the first page",
-        ALERTS,
-        "Alerts",
-        &[400, 404, 409, 500, 503],
-    ),
-    get(
-        "/api/alerts",
-        "Alerts, last seen newest first",
-        &[
-            "container_id",
-            "start",
-            "end",
-            "priority",
-            "state",
-            "source",
-            "kind",
-            "rule",
-            "q",
-            "stats",
-            "limit",
-            "cursor",
-        ],
-        "Alerts",
-        &[400, 404, 409, 500, 503],
-    ),
-    get("/api/alerts/{id}", "One alert with its evidence", &["id"], "Alert", &[400, 404, 500, 503]),
-    get(
-        "/api/incidents",
-        "Incidents, last seen newest first",
-        LIST,
-        "Incidents",
-        &[400, 404, 409, 500, 503],
-    ),
-    get(
-        "/api/incidents/{id}",
-        "One incident with its alerts",
-        &["id"],
-        "Incident",
-        &[400, 404, 500, 503],
-    ),
-    get(
-        "/api/overview",
-        "Rates, distributions, alert posture and loss in a window",
-        &["window"],
-        "Overview",
-        &[400, 500, 503],
-    ),
-    get(
-        "/api/hbt/{id}",
-        "The behaviour tree of a profile, or a part of it",
-        &["id", "branch", "depth", "node", "q", "at"],
-        "TreeNode",
-        &[400, 404, 409, 500, 503],
-    ),
-    get(
-        "/api/hbt/{id}/history",
-        "The stored snapshots of a profile, newest first",
-        &["id", "start", "end", "limit"],
-        "History",
-        &[400, 404, 409, 500, 503],
-    ),
-    Operation {
-        media: "text/event-stream",
-        ..get(
-            "/api/stream",
-            "Events and alerts as they happen",
-            &["container_id", "type", "priority", "category", "last_event_id"],
-            "Envelope",
-            &[400, 404, 409, 503],
-        )
-    },
-    Operation {
-        media: "text/event-stream",
-        ..get(
-            "/api/stream/{id}",
-            "Events and alerts of a container as they happen",
-            &["id", "type", "priority", "category", "last_event_id"],
-            "Envelope",
-            &[400, 404, 409, 503],
-        )
-    },
-    get(
-        "/api/sources",
-        "Where events come from, and what became of every line",
-        &[],
-        "Sources",
-        &[400, 503],
-    ),
-    get(
-        "/api/ingest/rejected",
-        "Lines that were no events, newest first",
-        &["limit"],
-        "Rejected",
-        &[400, 503],
-    ),
-    get(
-        "/api/config",
-        "The effective configuration without its secrets",
-        &[],
-        "Object",
-        &[400, 503],
-    ),
-    get("/api/openapi.json", "This document", &[], "Object", &[503]),
-    change(
-        "post",
-        "/api/alerts/{id}/ack",
-        "Somebody is on it: it asks for attention again only when it gets worse",
-        TRIAGE,
-        "Text",
-        "Triaged",
-    ),
-    change("post", "/api/alerts/{id}/note", "Adds a remark", TRIAGE, "Text", "Triaged"),
-    change(
-        "post",
-        "/api/alerts/{id}/assign",
-        "Says whose it is; nobody's without a name",
-        TRIAGE,
-        "Assignment",
-        "Triaged",
-    ),
-    change("post", "/api/alerts/{id}/resolve", "It is dealt with", TRIAGE, "Text", "Triaged"),
-    change("post", "/api/alerts/{id}/reopen", "It is not", TRIAGE, "Text", "Triaged"),
-    change(
-        "post",
-        "/api/alerts/{id}/suppress",
-        "Keeps it, or all of its rule, container or identity, quiet until a time",
-        TRIAGE,
-        "Suppressing",
-        "Triaged",
-    ),
-    change(
-        "post",
-        "/api/alerts/{id}/promote",
-        "Adds its behaviour to the profile; a dry run tells what else that lets through",
-        TRIAGE,
-        "Promoting",
-        "Triaged",
-    ),
-    change(
-        "post",
-        "/api/alerts/{id}/undo",
-        "Takes the last action of a person back, and all that came of it",
-        TRIAGE,
-        "Nothing",
-        "Triaged",
-    ),
-    change(
-        "post",
-        "/api/alerts/bulk",
-        "Does one thing to several alerts, to each for itself",
-        DRY_RUN,
-        "Bulk",
-        "BulkDone",
-    ),
-    get(
-        "/api/suppressions",
-        "Suppressions, newest first, also those that have ended",
-        &[],
-        "Suppressions",
-        &[400, 500, 503],
-    ),
-    change(
-        "post",
-        "/api/suppressions",
-        "Keeps alerts of a fingerprint, rule, container or identity quiet until a time",
-        DRY_RUN,
-        "NewSuppression",
-        "Done",
-    ),
-    change(
-        "delete",
-        "/api/suppressions/{id}",
-        "Ends a suppression: its alerts are as before",
-        TRIAGE,
-        "Nothing",
-        "Done",
-    ),
-    get(
-        "/api/maintenance",
-        "Maintenance windows, latest first",
-        &[],
-        "Maintenance",
-        &[400, 500, 503],
-    ),
-    change(
-        "post",
-        "/api/maintenance",
-        "Holds the notifications of containers from a time to a time; alerts are recorded",
-        DRY_RUN,
-        "NewMaintenance",
-        "DryRun",
-    ),
-    change(
-        "delete",
-        "/api/maintenance/{id}",
-        "Ends a maintenance window",
-        TRIAGE,
-        "Nothing",
-        "DryRun",
-    ),
-    get(
-        "/api/audit",
-        "Who did what, newest first",
-        &["limit", "cursor"],
-        "Audit",
-        &[400, 500, 503],
-    ),
-    get(
-        "/api/hbt/{id}/quarantine",
-        "Dangerous behaviour that was seen while learning, and what was decided",
-        &["id"],
-        "Quarantine",
-        &[400, 404, 409, 503],
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/quarantine/{item}/accept",
-        "Takes it as the container's own work",
-        QUARANTINE,
-        "Nothing",
-        "DryRun",
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/quarantine/{item}/reject",
-        "Keeps it from ever being taken as the container's own work",
-        QUARANTINE,
-        "Nothing",
-        "DryRun",
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/relearn",
-        "Learns a profile anew; what people have decided stays",
-        TRIAGE,
-        "Nothing",
-        "Operated",
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/freeze",
-        "Ends a profile's learning and lets nothing change it",
-        TRIAGE,
-        "Nothing",
-        "Operated",
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/unfreeze",
-        "Lets a frozen profile go on",
-        TRIAGE,
-        "Nothing",
-        "Operated",
-    ),
-    change(
-        "post",
-        "/api/hbt/{id}/split",
-        "Undoes a merge: its members are nodes again, and stay apart",
-        TRIAGE,
-        "Splitting",
-        "Split",
-    ),
-    change(
-        "delete",
-        "/api/hbt/{id}",
-        "Forgets a profile with everything; its alerts are resolved",
-        TRIAGE,
-        "Nothing",
-        "Operated",
-    ),
-    Operation {
-        method: "post",
-        body: Some("Events"),
-        ..get(
-            "/ingest/falco",
-            "Takes one Falco event, an array or lines of them; plain or gzip",
-            &[],
-            "Accepted",
-            &[400, 403, 413, 415, 429, 503],
-        )
-    },
-    get("/healthz", "The process answers", &[], "Object", &[503]),
-    get("/livez", "The process answers", &[], "Object", &[503]),
-    get("/readyz", "Stored state is back", &[], "Object", &[503]),
-    Operation {
-        media: "text/plain",
-        ..get("/metrics", "Prometheus' text format or OpenMetrics", &[], "Plain", &[500, 503])
-    },
-];
+/// The document as a page for people.
+pub(crate) fn page() -> Result<String, std::fmt::Error> {
+    page::page(&document())
+}
 
-/// The document.
-pub(crate) fn document() -> Value {
+/// The `OpenAPI` document of every route.
+pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for operation in OPERATIONS.iter().chain(auth::OPERATIONS) {
+    for operation in
+        operations::OPERATIONS.iter().chain(auth::OPERATIONS).chain(&export::OPERATIONS)
+    {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation);
     }
@@ -405,9 +92,12 @@ fn describe(operation: &Operation) -> Value {
     let parameters: Vec<Value> = operation.parameters.iter().map(|name| parameter(name)).collect();
     let good = if operation.body == Some("Events") { "202" } else { "200" };
     let schema = json!({ "$ref": format!("#/components/schemas/{}", operation.answer) });
-    let mut responses = json!({
-        good: { "description": "The answer", "content": { operation.media: { "schema": schema } } },
-    });
+    let content = if operation.answer == "Rows" {
+        export::rows()
+    } else {
+        json!({ operation.media: { "schema": schema } })
+    };
+    let mut responses = json!({ good: { "description": "The answer", "content": content } });
     // A wrong Host, nobody and too many are refused everywhere, and a method on its own path is never 405.
     for status in operation.problems.iter().chain([&401, &403, &429]) {
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
@@ -466,6 +156,10 @@ fn parameter(name: &str) -> Value {
         "start" => (time, "From this time on"),
         "end" => (time, "Before this time"),
         "at" => (time, "The newest snapshot not younger than this"),
+        "from" => (time, "The newest snapshot not younger than this; it must be given"),
+        "to" => (time, "The same, of the later tree; the present one by default"),
+        "format" => (word(&["json", "ndjson", "csv"]), "The file's format; json by default"),
+        "lang" => (word(&["en", "zh"]), "Its language; en by default"),
         "limit" => (json!({ "type": "integer", "minimum": 1, "maximum": 1000 }), "Rows of a page"),
         "depth" => {
             (json!({ "type": "integer", "minimum": 0, "maximum": 60 }), "Levels below the node")

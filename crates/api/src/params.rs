@@ -111,8 +111,8 @@ impl Params {
     }
 
     /// One time.
-    pub(crate) fn at(&mut self) -> Result<Option<EventTime>, ApiError> {
-        self.time("at")
+    pub(crate) fn moment(&mut self, field: &'static str) -> Result<Option<EventTime>, ApiError> {
+        self.time(field)
     }
 
     /// `start` and `end`.

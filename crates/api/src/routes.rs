@@ -3,6 +3,7 @@
 mod alerts;
 mod auth;
 mod containers;
+mod export;
 mod hbt;
 mod ingest;
 mod operations;
@@ -28,6 +29,7 @@ use crate::app::AppState;
 use crate::command::{ProfileOperation, Refused};
 use crate::error::ApiError;
 
+pub(crate) use alerts::{alert_stats, alerts_of, incident_page};
 pub(crate) use triage::ACTIONS;
 
 /// Every route; [`crate::openapi`] describes the same ones.
@@ -53,6 +55,11 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
             }),
         )
         .route("/api/hbt/{id}/history", get(hbt::history))
+        .route("/api/hbt/{id}/diff", get(hbt::diff))
+        .route("/api/export/alerts", get(export::alerts))
+        .route("/api/export/logs", get(export::logs))
+        .route("/api/export/hbt", get(export::trees))
+        .route("/api/export/report", get(export::report))
         .route("/api/stream", get(stream::all))
         .route("/api/stream/{id}", get(stream::one))
         .route("/api/suppressions", get(rulings::suppressions).post(rulings::suppress))
@@ -67,6 +74,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))
+        .route("/api/docs", get(operations::docs))
         .merge(prometheus_routes())
         .route("/ingest/falco", post(ingest::falco))
         .route("/healthz", get(operations::health))

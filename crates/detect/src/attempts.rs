@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hanabi_event::{Direction, Event, EventTime, SECOND};
 use serde::{Deserialize, Serialize};
 
-use crate::router::Progress;
+use crate::{router::Progress, shard::Seat};
 
 /// A call whose end has not come after this time is an attempt. Non-blocking connections end at
 /// once, and a blocking one that takes longer is worth a look by itself.
@@ -31,6 +31,7 @@ pub(crate) struct Attempt {
     pid: i64,
     connects: bool,
     fd: Option<i64>,
+    /// How far its host's time had come.
     time: EventTime,
 }
 
@@ -61,13 +62,7 @@ impl Attempts {
     }
 
     /// A call begins.
-    pub(crate) fn begin(
-        &mut self,
-        slot: u32,
-        host: u16,
-        event: &Event<'_>,
-        line: impl FnOnce() -> String,
-    ) {
+    pub(crate) fn begin(&mut self, seat: Seat, event: &Event<'_>, line: impl FnOnce() -> String) {
         let (Some(connects), Some(pid)) = (connects(event.call), event.process.pid) else { return };
         // The text is only made where there is room for it.
         let Some(line) =
@@ -77,14 +72,14 @@ impl Attempts {
             return;
         };
         self.count += 1;
-        self.hosts.entry(host).or_default().push_back(Attempt {
-            slot,
+        self.hosts.entry(seat.host).or_default().push_back(Attempt {
+            slot: seat.slot,
             line,
             container: event.container.id.to_owned(),
             pid,
             connects,
             fd: event.fd.number,
-            time: event.time,
+            time: seat.watermark,
         });
     }
 
@@ -119,7 +114,7 @@ impl Attempts {
     /// record, and the record with which it had.
     pub(crate) fn due(&self, progress: &Progress, record: u32) -> Option<(u32, u16)> {
         let over = |(host, queue): (&u16, &VecDeque<Attempt>)| {
-            let end = queue.front()?.time + PAIR_WAIT;
+            let end = queue.front()?.time.saturating_add(PAIR_WAIT);
             Some((progress.reached(*host, end, record)?, *host))
         };
         self.hosts.iter().filter_map(over).min()

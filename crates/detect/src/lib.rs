@@ -14,6 +14,7 @@ mod feedback;
 mod files;
 mod findings;
 mod hash;
+mod held;
 mod instance;
 mod judge;
 mod learner;
@@ -47,14 +48,17 @@ pub use attempts::{MAX_ATTEMPTS, PAIR_WAIT};
 pub use effort::{Effort, NEW_TOKENS_A_MINUTE};
 pub use feedback::{PREVIEW_LINES, Taught};
 pub use hash::id as stable_id;
+pub use held::MAX_HELD;
 pub use instance::Instance;
 pub use processes::{MAX_PROCESSES, Process, Processes};
-pub use router::{MAX_SKEW, MAX_WAITING, Move, NAME_WAIT, Progress, Router, SHARDS, Work};
+pub use router::{
+    MAX_SKEW, MAX_WAITING, Move, NAME_WAIT, Pause, Progress, Router, SHARDS, SKEW_AGREED, Work,
+};
 pub use rulings::{
     MAX_MAINTENANCE, MAX_SUPPRESSIONS, Maintenance, Rulings, Suppression, SuppressionScope,
 };
 pub use settings::Settings;
-pub use shard::{Counts, Item, MAX_HELD, Observer, Shard, ShardRest, SharedBlock};
+pub use shard::{Counts, Item, Observer, Shard, ShardRest, SharedBlock, Task, Waited};
 pub use silence::{MAX_SEATS, MAX_SOURCES, Silent, Who};
 pub use split::SplitInto;
 pub use storms::{FOLD_AFTER, MAX_STORMS, Storms};

@@ -1,5 +1,7 @@
 //! Comparing an unknown token with its learned siblings by meaning.
 
+use std::net::IpAddr;
+
 use hanabi_profile::{NodeKind, peer};
 
 /// The nearest learned sibling of a token.
@@ -60,19 +62,22 @@ const COMPARED: usize = 128;
 
 impl SemanticMatcher for Structural {
     fn nearest(&self, kind: NodeKind, token: &str, siblings: &[&str]) -> Option<Match> {
-        let mut best: Option<Match> = None;
-        for (index, sibling) in siblings.iter().take(COMPARED).enumerate() {
-            let similarity = match kind {
-                NodeKind::Peer => addresses(token, sibling),
-                NodeKind::Port => ports(token, sibling),
-                NodeKind::File | NodeKind::Directory | NodeKind::Unix => names(token, sibling),
-                _ => words(token, sibling),
-            };
-            if best.as_ref().is_none_or(|b| similarity > b.similarity) {
-                best = Some(Match { index, similarity });
+        let siblings = siblings.get(..COMPARED).unwrap_or(siblings);
+        match kind {
+            NodeKind::Peer => {
+                let address = token.parse().ok();
+                best(siblings, |sibling| addresses(token, address, sibling))
+            }
+            NodeKind::Port => best(siblings, |sibling| same(token, sibling)),
+            NodeKind::File | NodeKind::Directory | NodeKind::Unix => {
+                let name = Name::new(token);
+                best(siblings, |sibling| name.similarity(sibling))
+            }
+            _ => {
+                let word = Word::new(token);
+                best(siblings, |sibling| word.similarity(sibling))
             }
         }
-        best
     }
 
     fn threshold(&self, kind: NodeKind) -> f64 {
@@ -87,19 +92,30 @@ impl SemanticMatcher for Structural {
     }
 }
 
+fn best(siblings: &[&str], similarity: impl Fn(&str) -> f64) -> Option<Match> {
+    let mut best: Option<Match> = None;
+    for (index, sibling) in siblings.iter().enumerate() {
+        let similarity = similarity(sibling);
+        if best.as_ref().is_none_or(|b| similarity > b.similarity) {
+            best = Some(Match { index, similarity });
+        }
+    }
+    best
+}
+
 /// Shared leading bits, 16 of 32 being 0.5.
-fn addresses(a: &str, b: &str) -> f64 {
-    match (a.parse(), b.parse()) {
-        (Ok(a), Ok(b)) => {
-            let bits = if matches!(a, std::net::IpAddr::V4(_)) { 32.0 } else { 128.0 };
+fn addresses(token: &str, address: Option<IpAddr>, sibling: &str) -> f64 {
+    match (address, sibling.parse()) {
+        (Some(a), Ok(b)) => {
+            let bits = if a.is_ipv4() { 32.0 } else { 128.0 };
             f64::from(peer::shared_prefix(a, b)) / bits
         }
-        _ => f64::from(u8::from(a == b || b == "*")),
+        _ => same(token, sibling),
     }
 }
 
-fn ports(a: &str, b: &str) -> f64 {
-    f64::from(u8::from(a == b || b == "*"))
+fn same(token: &str, sibling: &str) -> f64 {
+    f64::from(u8::from(token == sibling || sibling == "*"))
 }
 
 /// Where one name of a template is known, `build.<rand>`, another of it is nearly the same: a random
@@ -113,110 +129,128 @@ fn is_of_template(name: &str, sibling: &str) -> bool {
     let Some(part) = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)) else {
         return false;
     };
-    let length = symbols(part).len();
+    let length = symbols(part).count();
     before.len() >= 3
         && (4..=12).contains(&length)
         && part.chars().all(|c| c.is_ascii_alphanumeric() || "_<>".contains(c))
         && !part.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// File names: the same ending and a like stem.
-fn names(a: &str, b: &str) -> f64 {
-    if is_of_template(a, b) {
-        return TEMPLATE;
+/// A file name that is compared with others.
+struct Name<'a> {
+    text: &'a str,
+    ending: &'a str,
+    stem: Word,
+    whole: Word,
+}
+
+impl<'a> Name<'a> {
+    fn new(text: &'a str) -> Self {
+        let (stem, ending) = stem_and_ending(text);
+        Self { text, ending, stem: Word::new(stem), whole: Word::new(text) }
     }
-    let (stem_a, ending_a) = a.rsplit_once('.').unwrap_or((a, ""));
-    let (stem_b, ending_b) = b.rsplit_once('.').unwrap_or((b, ""));
-    let stems = words(stem_a, stem_b);
-    if ending_a == ending_b && !ending_a.is_empty() {
-        0.3 + 0.7 * stems
-    } else {
-        0.85 * words(a, b)
+
+    /// The same ending and a like stem.
+    fn similarity(&self, other: &str) -> f64 {
+        if is_of_template(self.text, other) {
+            return TEMPLATE;
+        }
+        let (stem, ending) = stem_and_ending(other);
+        if self.ending == ending && !ending.is_empty() {
+            0.3 + 0.7 * self.stem.similarity(stem)
+        } else {
+            0.85 * self.whole.similarity(other)
+        }
     }
 }
 
-/// One minus the edit distance over the longer length, where typed parts count as one character.
-fn words(a: &str, b: &str) -> f64 {
-    let a = symbols(a);
-    let b = symbols(b);
-    let longest = a.len().max(b.len());
-    if longest == 0 {
-        return 1.0;
-    }
-    1.0 - distance(&a, &b) as f64 / longest as f64
+fn stem_and_ending(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or((name, ""))
 }
 
 /// Longer words are compared by their beginnings: what fits into the bits of one number.
 const SYMBOLS: usize = 48;
 
 /// A word's characters, its typed parts as one each.
-struct Symbols {
-    all: [u32; SYMBOLS],
+fn symbols(text: &str) -> impl Iterator<Item = u32> {
+    let mut rest = text;
+    let next = move || {
+        let character = match *rest.as_bytes().first()? {
+            byte if byte.is_ascii() => char::from(byte),
+            _ => rest.chars().next()?,
+        };
+        let token = (character == '<').then(|| rest.find('>').filter(|end| *end < 24)).flatten();
+        let (symbol, length) = match token {
+            // A code point no text has stands for each typed part.
+            Some(end) => (0x11_0000 + end as u32, end + 1),
+            None => (character as u32, character.len_utf8()),
+        };
+        rest = rest.get(length..).unwrap_or_default();
+        Some(symbol)
+    };
+    std::iter::from_fn(next).take(SYMBOLS)
+}
+
+/// A word that is compared with others: where each of its symbols stands, as bits.
+struct Word {
+    ascii: [u64; 128],
+    others: Vec<(u32, u64)>,
     length: usize,
 }
 
-impl std::ops::Deref for Symbols {
-    type Target = [u32];
-
-    fn deref(&self) -> &[u32] {
-        self.all.get(..self.length).unwrap_or_default()
-    }
-}
-
-fn symbols(text: &str) -> Symbols {
-    let mut symbols = Symbols { all: [0; SYMBOLS], length: 0 };
-    let mut rest = text;
-    while let Some(character) = rest.chars().next()
-        && let Some(place) = symbols.all.get_mut(symbols.length)
-    {
-        let token = (character == '<').then(|| rest.find('>').filter(|end| *end < 24)).flatten();
-        if let Some(end) = token {
-            // A code point no text has stands for each typed part.
-            *place = 0x11_0000 + end as u32;
-            rest = rest.get(end + 1..).unwrap_or_default();
-        } else {
-            *place = character as u32;
-            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+impl Word {
+    fn new(text: &str) -> Self {
+        let mut word = Self { ascii: [0; 128], others: Vec::new(), length: 0 };
+        for symbol in symbols(text) {
+            let bit = 1 << word.length;
+            word.length += 1;
+            match word.ascii.get_mut(symbol as usize) {
+                Some(places) => *places |= bit,
+                None => word.others.push((symbol, bit)),
+            }
         }
-        symbols.length += 1;
+        word
     }
-    symbols
-}
 
-/// Levenshtein's distance, a column of its table in the bits of two numbers (Myers 1999, as Hyyrö
-/// put it in 2003): 48 steps of a dozen operations where the table has 2 304 cells.
-fn distance(a: &[u32], b: &[u32]) -> usize {
-    if a.is_empty() {
-        return b.len();
-    }
-    let mut ascii = [0u64; 128];
-    for (bit, symbol) in a.iter().enumerate() {
-        if let Some(mask) = ascii.get_mut(*symbol as usize) {
-            *mask |= 1 << bit;
-        }
-    }
-    let places = |symbol: u32| {
-        ascii.get(symbol as usize).copied().unwrap_or_else(|| {
-            let equal = a.iter().enumerate().filter(|(_, other)| **other == symbol);
-            equal.fold(0, |mask, (bit, _)| mask | 1 << bit)
+    fn places(&self, symbol: u32) -> u64 {
+        self.ascii.get(symbol as usize).copied().unwrap_or_else(|| {
+            let same = self.others.iter().filter(|(other, _)| *other == symbol);
+            same.fold(0, |places, (_, bit)| places | bit)
         })
-    };
-    let last = 1u64 << (a.len() - 1);
-    let (mut more, mut less) = (!0u64, 0u64);
-    let mut distance = a.len();
-    for symbol in b {
-        let equal = places(*symbol);
-        let across = ((equal & more).wrapping_add(more) ^ more) | equal;
-        let up = less | !(across | more);
-        let down = more & across;
-        distance += usize::from(up & last != 0);
-        distance -= usize::from(down & last != 0);
-        let up = (up << 1) | 1;
-        let vertical = equal | less;
-        more = (down << 1) | !(vertical | up);
-        less = up & vertical;
     }
-    distance
+
+    /// One minus the edit distance over the longer length, where typed parts count as one character.
+    fn similarity(&self, other: &str) -> f64 {
+        let (distance, length) = self.distance(symbols(other));
+        let longest = self.length.max(length);
+        if longest == 0 { 1.0 } else { 1.0 - distance as f64 / longest as f64 }
+    }
+
+    /// Levenshtein's distance, and the other's length: a column of its table in the bits of two
+    /// numbers (Myers 1999, as Hyyrö put it in 2003), so 48 steps of a dozen operations where the
+    /// table has 2 304 cells.
+    fn distance(&self, other: impl Iterator<Item = u32>) -> (usize, usize) {
+        let Some(last) = self.length.checked_sub(1).map(|shift| 1u64 << shift) else {
+            let length = other.count();
+            return (length, length);
+        };
+        let (mut more, mut less) = (!0u64, 0u64);
+        let (mut distance, mut length) = (self.length, 0);
+        for symbol in other {
+            length += 1;
+            let equal = self.places(symbol);
+            let across = ((equal & more).wrapping_add(more) ^ more) | equal;
+            let up = less | !(across | more);
+            let down = more & across;
+            distance += usize::from(up & last != 0);
+            distance -= usize::from(down & last != 0);
+            let up = (up << 1) | 1;
+            let vertical = equal | less;
+            more = (down << 1) | !(vertical | up);
+            less = up & vertical;
+        }
+        (distance, length)
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +258,7 @@ mod tests {
     use hanabi_profile::NodeKind;
     use proptest::prelude::*;
 
-    use super::{SYMBOLS, SemanticMatcher, Structural, distance};
+    use super::{SYMBOLS, SemanticMatcher, Structural, Word, symbols};
 
     /// The table row by row (Wagner–Fischer).
     fn by_table(a: &[u32], b: &[u32]) -> usize {
@@ -241,14 +275,34 @@ mod tests {
         row[b.len()]
     }
 
+    /// Words of few letters, typed parts, what looks like one and other scripts.
+    fn text() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            6 => "[a-d]".prop_map(String::from),
+            1 => Just("<num>".to_owned()),
+            1 => Just("<hex>".to_owned()),
+            1 => Just("<".to_owned()),
+            1 => Just("é花".to_owned()),
+        ];
+        proptest::collection::vec(part, 0..SYMBOLS + 8).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
         #[test]
-        fn distances_are_those_of_the_table(
-            a in proptest::collection::vec(prop_oneof![97u32..101, 0x11_0000u32..0x11_0003], 0..=SYMBOLS),
-            b in proptest::collection::vec(prop_oneof![97u32..101, 0x11_0000u32..0x11_0003], 0..=SYMBOLS),
-        ) {
-            prop_assert_eq!(distance(&a, &b), by_table(&a, &b));
+        fn distances_are_those_of_the_table(a in text(), b in text()) {
+            let (left, right): (Vec<u32>, Vec<u32>) = (symbols(&a).collect(), symbols(&b).collect());
+            let expected = (by_table(&left, &right), right.len());
+            prop_assert_eq!(Word::new(&a).distance(symbols(&b)), expected);
         }
+    }
+
+    #[test]
+    fn typed_parts_are_one_symbol_each_and_long_words_end() {
+        for (text, count) in [("", 0), ("a<num>b", 3), ("<num><hex>", 2), ("a<b", 3), ("é花", 2)]
+        {
+            assert_eq!(symbols(text).count(), count, "{text}");
+        }
+        assert_eq!(symbols(&"x".repeat(100)).count(), SYMBOLS);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use hanabi_event::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Counts, Item, Verdict, instance,
+    Counts, Item, Task, Verdict, instance,
     silence::{Back, Due, Quiet, Rhythms, SeatId, Silent, Who, Whom},
 };
 
@@ -25,7 +25,7 @@ pub const NAME_WAIT: EventTime = 10 * SECOND;
 /// An event further than this from its host's time does not move it.
 pub const MAX_SKEW: EventTime = 300 * SECOND;
 /// After so many events in a row that agree on a time far off, the host's clock really is there.
-const SKEW_AGREED: u32 = 64;
+pub const SKEW_AGREED: u32 = 64;
 /// Lines that wait for a name at most, over all containers; past it they are filed under the id.
 pub const MAX_WAITING: usize = 32_768;
 
@@ -99,12 +99,23 @@ pub struct Router {
 #[derive(Debug, Default)]
 pub struct Work {
     /// One list a shard.
-    pub items: Vec<Vec<Item>>,
+    pub tasks: Vec<Vec<Task>>,
     /// The hosts' time.
     pub progress: Progress,
-    /// Profiles that become one after this work, and the record from which the block is to be
-    /// routed after that; none when it is done.
-    pub then: Option<(Move, u32)>,
+    /// What ends this work before the block is done; none when it is.
+    pub pause: Option<Pause>,
+    /// The record at hand.
+    record: u32,
+}
+
+/// The rest of a block has to wait for the work before it: profiles are to become one first, or a
+/// host's clock was set back, and its time only goes forward within one work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// What is to be moved first.
+    pub moved: Option<Move>,
+    /// The record from which the block is to be routed then.
+    pub record: u32,
 }
 
 /// What was learned under a container's id belongs to the profile of its name: shard and slot of
@@ -117,12 +128,10 @@ pub struct Move {
     pub to: (usize, u32),
 }
 
-/// How each host's time goes on within a block, by host index.
+/// How each host's time goes on within a work: by host index, the records at which it moved, and how
+/// far.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// How far each has come at the end of the block.
-    pub watermarks: Vec<EventTime>,
-    /// The records at which it moved, and how far.
     steps: Vec<Vec<(u32, EventTime)>>,
 }
 
@@ -133,7 +142,6 @@ impl Progress {
             self.steps.resize_with(host + 1, Vec::new);
         }
         let steps = &mut self.steps[host];
-        // Only forward: when a clock is set back, what waits does so until it is there again.
         if steps.last().is_none_or(|(_, last)| *last < watermark) {
             steps.push((record, watermark));
         }
@@ -153,8 +161,9 @@ impl Router {
         Self { include_host, slots: vec![0; SHARDS], ..Self::default() }
     }
 
-    /// Distributes the records of a source's block, all of a new one and otherwise from one on. Where profiles are to be moved it
-    /// stops: the work is to be done first, and [`Work::then`] says which and where to go on.
+    /// Distributes the records of a source's block, all of a new one and otherwise from one on. It
+    /// may stop before the end: the work is to be done first, and [`Work::pause`] says what to do
+    /// then and where to go on.
     pub fn route(&mut self, block: &Block, from: Option<u32>, source: &str) -> Work {
         let mut work = empty_work();
         self.source = self.rhythms.source(source);
@@ -166,13 +175,17 @@ impl Router {
             }
         }
         for (index, record) in block.records().iter().enumerate().skip(from.unwrap_or(0) as usize) {
+            let index = index as u32;
+            work.record = index;
             if let Some(moved) = self.moves(block, record) {
-                work.then = Some((moved, index as u32));
+                work.pause = Some(Pause { moved: Some(moved), record: index });
+            } else {
+                self.record(block, index, record, &mut work);
+            }
+            if work.pause.is_some() {
                 break;
             }
-            self.record(block, index as u32, record, &mut work);
         }
-        work.progress.watermarks = self.watermarks();
         work
     }
 
@@ -188,7 +201,13 @@ impl Router {
             return;
         }
         let host = self.host(block.str(record.host));
-        let watermark = self.tick(host, record.time);
+        let Some(watermark) = self.tick(host, record.time) else {
+            // What waits was to wait by a time that the host will not show again for long.
+            work.progress.step(host, index, EventTime::MAX);
+            self.expire(host, EventTime::MAX, work);
+            work.pause = Some(Pause { moved: None, record: index });
+            return;
+        };
         work.progress.step(host, index, watermark);
         self.hear(host, watermark, work);
         let named = record.container_name;
@@ -196,25 +215,17 @@ impl Router {
         match self.place(key, !named.is_empty()) {
             Some(place) => {
                 self.rhythms.mark(place.seat, watermark);
-                push(
-                    work,
-                    place,
-                    Item::Record { slot: place.slot, record: index, host, watermark },
-                );
+                push(work, place, Item::Record { slot: place.slot, host, watermark });
             }
             None if !named.is_empty() || id == "host" => {
-                let place = self.name(key, &block.event(record), index, work);
-                push(
-                    work,
-                    place,
-                    Item::Record { slot: place.slot, record: index, host, watermark },
-                );
+                let place = self.name(key, &block.event(record), work);
+                push(work, place, Item::Record { slot: place.slot, host, watermark });
             }
-            None => self.wait(key, index, record.time, block.str(record.line), work),
+            None => self.wait(key, record.time.min(watermark), block.str(record.line), work),
         }
         // After the record: a name that comes just now is in time.
         if !self.waiting.is_empty() {
-            self.expire(host, watermark, index, work);
+            self.expire(host, watermark, work);
         }
     }
 
@@ -226,7 +237,7 @@ impl Router {
             let host = self.host_name(host);
             let Due { shard, slot, container, since, longest } = due;
             let who = Who::Container(container);
-            let silent = Silent { who, host, since, at: watermark, longest };
+            let silent = Box::new(Silent { who, host, since, at: watermark, longest });
             let place = Place { shard, slot, seat: SeatId::default() };
             push(work, place, Item::Silent { slot, silent });
         }
@@ -242,13 +253,14 @@ impl Router {
         for Back { whom, host } in due.back {
             let at = self.watermark(host);
             let place = self.host_place(host, at, work);
-            let key = who(whom).key(&self.host_name(host));
+            let key = who(whom).key(&self.host_name(host)).into();
             push(work, place, Item::Heard { slot: place.slot, key, at });
         }
         for Quiet { whom, host, since, longest } in due.silent {
             let at = self.watermark(host);
             let place = self.host_place(host, at, work);
-            let silent = Silent { who: who(whom), host: self.host_name(host), since, at, longest };
+            let host = self.host_name(host);
+            let silent = Box::new(Silent { who: who(whom), host, since, at, longest });
             push(work, place, Item::Silent { slot: place.slot, silent });
         }
     }
@@ -276,8 +288,9 @@ impl Router {
         if source == "internal" {
             self.losses += 1;
             self.counts.count(Verdict::Ignored(IgnoreReason::Internal));
-            for items in &mut work.items {
-                items.push(Item::Loss { now: time });
+            let record = work.record;
+            for tasks in &mut work.tasks {
+                tasks.push(Task { record, item: Item::Loss { now: time } });
             }
         } else {
             self.counts.count(Verdict::Ignored(IgnoreReason::OtherSource));
@@ -297,7 +310,9 @@ impl Router {
         (self.hosts.len() - 1) as u16
     }
 
-    fn tick(&mut self, host: u16, time: EventTime) -> EventTime {
+    /// How far a host's time has come with an event; none when its clock was just set back, which is
+    /// where it is when asked again.
+    fn tick(&mut self, host: u16, time: EventTime) -> Option<EventTime> {
         let clock = &mut self.clocks[host as usize];
         if clock.watermark != 0 && time.abs_diff(clock.watermark) > MAX_SKEW {
             self.clock_skew += 1;
@@ -305,14 +320,15 @@ impl Router {
             clock.agreed = if ahead == clock.ahead { clock.agreed + 1 } else { 1 };
             clock.ahead = ahead;
             if clock.agreed < SKEW_AGREED {
-                return clock.watermark;
+                return Some(clock.watermark);
             }
-            // The host's clock was set; what waits is decided by the new time.
+            clock.agreed = 0;
             clock.watermark = time;
+            return ahead.then_some(time);
         }
         clock.agreed = 0;
         clock.watermark = clock.watermark.max(time);
-        clock.watermark
+        Some(clock.watermark)
     }
 
     /// The place of a container that has one. A container filed under its id loses that place when
@@ -351,7 +367,7 @@ impl Router {
         });
         let place = Place { shard, slot, seat };
         self.identities.insert(identity.to_owned(), place);
-        push(work, place, Item::Open { slot, identity: identity.to_owned(), now });
+        push(work, place, Item::Open { slot, identity: identity.into(), now });
         place
     }
 
@@ -366,9 +382,8 @@ impl Router {
     pub fn flush(&mut self) -> Work {
         let mut work = empty_work();
         while !self.waiting.is_empty() && !self.waiting_order.is_empty() {
-            self.file_oldest(0, &mut work);
+            self.file_oldest(&mut work);
         }
-        work.progress.watermarks = self.watermarks();
         work
     }
 
@@ -380,15 +395,10 @@ impl Router {
             self.clocks[host].watermark += passed;
             let watermark = self.clocks[host].watermark;
             work.progress.step(host as u16, 0, watermark);
-            self.expire(host as u16, watermark, 0, &mut work);
+            self.expire(host as u16, watermark, &mut work);
         }
         self.large_silence(&mut work);
-        work.progress.watermarks = self.watermarks();
         work
-    }
-
-    fn watermarks(&self) -> Vec<EventTime> {
-        self.clocks.iter().map(|c| c.watermark).collect()
     }
 
     /// Containers that are not watched for silence, because there are too many.
@@ -408,12 +418,12 @@ impl Router {
 }
 
 fn empty_work() -> Work {
-    Work { items: (0..SHARDS).map(|_| Vec::new()).collect(), ..Work::default() }
+    Work { tasks: (0..SHARDS).map(|_| Vec::new()).collect(), ..Work::default() }
 }
 
 fn push(work: &mut Work, place: Place, item: Item) {
-    if let Some(items) = work.items.get_mut(place.shard as usize) {
-        items.push(item);
+    if let Some(tasks) = work.tasks.get_mut(place.shard as usize) {
+        tasks.push(Task { record: work.record, item });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Some identities and their events, in order. A shard is worked on by one thread at a time.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use hanabi_event::{Block, Event, EventTime, IgnoreReason};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Rulings, Settings, Verdict, Watch,
     attempts::{Attempt, Attempts},
-    instance::SAME_EVENT,
+    held::{Held, HeldLines, MAX_HELD},
     router::{MAX_SKEW, Progress},
     silence::Silent,
 };
@@ -51,7 +51,16 @@ impl Observer for () {
     fn line(&mut self, _event: &Event<'_>, _identity: &str, _verdict: Verdict) {}
 }
 
-/// Work for a shard.
+/// Work for a shard, and the record of the block that has brought it.
+#[derive(Debug)]
+pub struct Task {
+    /// The record, also where it is not the work itself.
+    pub record: u32,
+    /// What to do.
+    pub item: Item,
+}
+
+/// What a shard has to do. Small, since there is one for every record: what is rare is boxed.
 #[derive(Debug)]
 pub enum Item {
     /// An identity that the shard has not had yet.
@@ -59,47 +68,34 @@ pub enum Item {
         /// Its place: the next one, or one that was given up.
         slot: u32,
         /// Its name.
-        identity: String,
+        identity: Box<str>,
         /// Its first event's time.
         now: EventTime,
     },
-    /// A record of the block at hand.
+    /// The record itself.
     Record {
         /// Whose.
         slot: u32,
-        /// Which.
-        record: u32,
         /// The host's index.
         host: u16,
         /// How far the host's time has come.
         watermark: EventTime,
     },
     /// A line that had to wait for its container's name.
-    Line {
-        /// Whose.
-        slot: u32,
-        /// The line.
-        line: String,
-        /// The host's index.
-        host: u16,
-        /// How far the host's time has come.
-        watermark: EventTime,
-        /// The record that ended its wait.
-        at: u32,
-    },
+    Line(Box<Waited>),
     /// A container, a whole host, or a source has fallen silent.
     Silent {
         /// Whose.
         slot: u32,
         /// Who, and since when.
-        silent: Silent,
+        silent: Box<Silent>,
     },
     /// A host or a source that was silent is heard again.
     Heard {
         /// Whose.
         slot: u32,
         /// What its silence is filed under.
-        key: String,
+        key: Box<str>,
         /// When.
         at: EventTime,
     },
@@ -113,27 +109,38 @@ pub enum Item {
         /// Whose.
         slot: u32,
         /// The name.
-        identity: String,
+        identity: Box<str>,
     },
 }
 
-/// A line of another rule, waiting for the catch-all line of the same kernel event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Held {
-    slot: u32,
-    time: EventTime,
-    host: u16,
-    line: String,
+/// A line that had to wait for its container's name.
+#[derive(Debug)]
+pub struct Waited {
+    /// Whose.
+    pub slot: u32,
+    /// The line.
+    pub line: String,
+    /// The host's index.
+    pub host: u16,
+    /// When the first line of the container came.
+    pub since: EventTime,
+    /// How far the host's time has come.
+    pub watermark: EventTime,
 }
 
-/// Lines held at most; past it the oldest is decided at once.
-pub const MAX_HELD: usize = 16_384;
+/// Whose an event is, by slot and host's index, and how far the host's time has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(crate) slot: u32,
+    pub(crate) host: u16,
+    pub(crate) watermark: EventTime,
+}
 
 /// Some identities. See the module's text.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Shard {
     watches: Vec<Watch>,
-    held: VecDeque<Held>,
+    held: HeldLines,
     attempts: Attempts,
     /// What its lines became.
     pub counts: Counts,
@@ -153,71 +160,65 @@ struct Marks {
 }
 
 impl Shard {
-    /// Works through a batch in order, then moves all its identities to the watermarks.
+    /// Works through a batch in order. What waits for a record's time is decided before anything that
+    /// this record or a later one brings, so that where blocks end does not matter.
     pub fn work(
         &mut self,
         block: &Block,
-        items: Vec<Item>,
+        tasks: Vec<Task>,
         progress: &Progress,
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
-        for item in items {
+        for Task { record, item } in tasks {
+            self.release(progress, record, settings, observer);
             match item {
                 Item::Open { slot, identity, now } => {
                     self.open(slot, Watch::new(&identity, now, settings));
                 }
-                Item::Record { slot, record, host, watermark } => {
-                    self.release(progress, record, settings, observer);
+                Item::Record { slot, host, watermark } => {
                     if let Some(found) = block.records().get(record as usize) {
                         let event = block.event(found);
+                        let text = || block.str(found.line).to_owned();
                         self.advance_one(slot, event.time, watermark, settings);
-                        self.line(
-                            slot,
-                            host,
-                            &event,
-                            || block.str(found.line).to_owned(),
-                            settings,
-                            observer,
-                        );
+                        self.line(Seat { slot, host, watermark }, &event, text, settings, observer);
                     }
                 }
-                Item::Line { slot, line, host, watermark, at } => {
-                    self.release(progress, at, settings, observer);
-                    let owned = Block::decode(line.clone().into_bytes());
-                    if let Some(found) = owned.records().first() {
-                        let event = owned.event(found);
-                        self.advance_one(slot, event.time, watermark, settings);
-                        self.line(slot, host, &event, || line.clone(), settings, observer);
-                    }
-                }
+                Item::Line(waited) => self.waited(*waited, settings, observer),
                 Item::Silent { slot, silent } => {
-                    if let Some(watch) = self.watches.get_mut(slot as usize) {
-                        watch.fell_silent(&silent);
-                        self.mark(slot);
-                    }
+                    self.change(slot, |watch| watch.fell_silent(&silent));
                 }
                 Item::Heard { slot, key, at } => {
-                    if let Some(watch) = self.watches.get_mut(slot as usize) {
-                        watch.heard_again(&key, at);
-                        self.mark(slot);
-                    }
+                    self.change(slot, |watch| watch.heard_again(&key, at));
                 }
                 Item::Loss { now } => {
                     for slot in 0..self.watches.len() {
-                        self.watches[slot].profile.lossy(now);
-                        self.mark(slot as u32);
+                        self.change(slot as u32, |watch| watch.profile.lossy(now));
                     }
                 }
                 Item::Rename { slot, identity } => {
-                    if let Some(watch) = self.watches.get_mut(slot as usize) {
-                        watch.profile.identity = identity;
-                        self.mark(slot);
-                    }
+                    self.change(slot, |watch| watch.profile.identity = identity.into());
                 }
             }
         }
         self.release(progress, u32::MAX, settings, observer);
+    }
+
+    fn change(&mut self, slot: u32, change: impl FnOnce(&mut Watch)) {
+        if let Some(watch) = self.watches.get_mut(slot as usize) {
+            change(watch);
+            self.mark(slot);
+        }
+    }
+
+    fn waited(&mut self, waited: Waited, settings: &Settings, observer: &mut impl Observer) {
+        let Waited { slot, line, host, since, watermark } = waited;
+        let block = Block::decode(line.clone().into_bytes());
+        if let Some(found) = block.records().first() {
+            let event = block.event(found);
+            self.advance_one(slot, event.time, since.min(watermark), settings);
+            self.line(Seat { slot, host, watermark }, &event, || line, settings, observer);
+        }
     }
 
     /// Moves the identity of an event to its time, unless that is far ahead of its host's.
@@ -236,13 +237,13 @@ impl Shard {
 
     fn line(
         &mut self,
-        slot: u32,
-        host: u16,
+        seat: Seat,
         event: &Event<'_>,
         text: impl FnOnce() -> String,
         settings: &Settings,
         observer: &mut impl Observer,
     ) {
+        let Seat { slot, host, watermark } = seat;
         if !self.attempts.is_empty() {
             for attempt in self.attempts.end(slot, host, event) {
                 self.attempt(&attempt, settings);
@@ -251,7 +252,7 @@ impl Shard {
         let Some(watch) = self.watches.get_mut(slot as usize) else { return };
         let verdict = watch.observe(event, settings);
         if verdict == Verdict::Held {
-            self.held.push_back(Held { slot, time: event.time, host, line: text() });
+            self.held.push(Held { slot, time: watermark, host, line: text() });
             if self.held.len() > MAX_HELD {
                 self.decide_oldest(settings, observer);
             }
@@ -259,7 +260,7 @@ impl Shard {
             self.counts.count(verdict);
             observer.line(event, &watch.profile.identity, verdict);
             if verdict == Verdict::Ignored(IgnoreReason::Enter) {
-                self.attempts.begin(slot, host, event, text);
+                self.attempts.begin(seat, event, text);
             }
         }
         self.mark(slot);
@@ -290,8 +291,7 @@ impl Shard {
     }
 
     /// Decides the held lines and the unanswered calls whose time is over with this record, in the
-    /// order in which their times were over: those of several hosts can wait here, and where blocks
-    /// end must not matter.
+    /// order in which their times were over: those of several hosts can wait here.
     fn release(
         &mut self,
         progress: &Progress,
@@ -300,13 +300,13 @@ impl Shard {
         observer: &mut impl Observer,
     ) {
         while self.waits() {
-            let over = |held: &Held| progress.reached(held.host, held.time + SAME_EVENT, record);
-            let held =
-                self.held.iter().enumerate().filter_map(|(at, h)| Some((over(h)?, at))).min();
+            let held = self.held.due(progress, record);
             let call = self.attempts.due(progress, record);
             match (held, call) {
-                (Some((first, at)), call) if call.is_none_or(|(then, _)| first <= then) => {
-                    self.decide(at, settings, observer);
+                (Some((first, host)), call) if call.is_none_or(|(then, _)| first <= then) => {
+                    if let Some(held) = self.held.pop(host) {
+                        self.decide(held, settings, observer);
+                    }
                 }
                 (_, Some((_, host))) => {
                     if let Some(attempt) = self.attempts.oldest(host) {
@@ -319,11 +319,12 @@ impl Shard {
     }
 
     fn decide_oldest(&mut self, settings: &Settings, observer: &mut impl Observer) {
-        self.decide(0, settings, observer);
+        if let Some(held) = self.held.pop_oldest() {
+            self.decide(held, settings, observer);
+        }
     }
 
-    fn decide(&mut self, at: usize, settings: &Settings, observer: &mut impl Observer) {
-        let Some(held) = self.held.remove(at) else { return };
+    fn decide(&mut self, held: Held, settings: &Settings, observer: &mut impl Observer) {
         let block = Block::decode(held.line.into_bytes());
         let Some(watch) = self.watches.get_mut(held.slot as usize) else { return };
         let verdict = match block.records().first() {
@@ -341,7 +342,7 @@ impl Shard {
 
     /// Decides everything that waits: the input has ended.
     pub fn flush(&mut self, settings: &Settings, observer: &mut impl Observer) {
-        while !self.held.is_empty() {
+        while self.held.len() > 0 {
             self.decide_oldest(settings, observer);
         }
         while let Some(attempt) = self.attempts.any() {
@@ -377,8 +378,8 @@ impl Shard {
         settings: &Settings,
         observer: &mut impl Observer,
     ) -> Option<Watch> {
-        while let Some(at) = self.held.iter().position(|held| held.slot == slot) {
-            self.decide(at, settings, observer);
+        for held in self.held.of_slot(slot) {
+            self.decide(held, settings, observer);
         }
         for attempt in self.attempts.of_slot(slot) {
             self.attempt(&attempt, settings);
@@ -413,7 +414,7 @@ impl Shard {
 
     /// True when something waits for time to pass.
     pub fn waits(&self) -> bool {
-        !self.held.is_empty() || !self.attempts.is_empty()
+        self.held.len() > 0 || !self.attempts.is_empty()
     }
 
     /// Calls without an end that were taken for attempts, and calls that were not watched because
@@ -464,7 +465,7 @@ impl Shard {
     /// Puts a stored shard together again.
     pub fn restore(watches: Vec<Watch>, rest: ShardRest) -> Self {
         let ShardRest { held, counts, attempts } = rest;
-        Self { watches, held: held.into(), counts, attempts, ..Self::default() }
+        Self { watches, held: held.into_iter().collect(), counts, attempts, ..Self::default() }
     }
 }
 

@@ -28,6 +28,7 @@ enum Step {
     NoContainer,
     Loss,
     Skew(bool),
+    SetBack,
     Garbage(u8),
     Other(u8),
 }
@@ -49,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::NoContainer),
         1 => Just(Step::Loss),
         1 => any::<bool>().prop_map(Step::Skew),
+        1 => Just(Step::SetBack),
         1 => (0u8..5).prop_map(Step::Garbage),
         2 => (0u8..4).prop_map(Step::Other),
     ]
@@ -123,6 +125,13 @@ fn play(scene: &mut Scene, step: &Step, at: f64) {
         Step::Skew(ahead) => {
             scene.at(if *ahead { at + 4_000.0 } else { 0.0 });
             scene.openat(&web, &app, "/app/skew", "O_RDONLY");
+        }
+        Step::SetBack => {
+            // More than the router wants before it believes a clock.
+            scene.at(at - 305.0);
+            for n in 0..33 {
+                scene.openat(&web, &app, &format!("/app/back-{}", letters(n)), "O_RDONLY");
+            }
         }
         Step::Garbage(n) => {
             let texts = ["{", "not json", "{\"output_fields\":1}", "[]", "{\"a\":\"\\ud800\"}"];

@@ -3,7 +3,7 @@
 
 mod kit;
 
-use hanabi_detect::{AlertSource, Settings};
+use hanabi_detect::{AlertSource, SKEW_AGREED, Settings};
 use hanabi_event::{
     IgnoreReason::{Duplicate, Enter, Internal, NoContainer, OtherSource, Setup},
     Priority, SECOND,
@@ -401,6 +401,56 @@ fn silence_moves_what_waits() {
     assert_eq!(run.outcome().pending, 1);
     run.silence(ms(5_100));
     assert_eq!((run.outcome().pending, run.identities()), (0, vec!["id:112497b102cd"]));
+}
+
+/// A rule's line that waits, then so many events of a clock that was set back by more than any skew,
+/// with a call under way before and after.
+fn set_back() -> Vec<String> {
+    let web = shop::web();
+    let mut scene = Scene::default();
+    shop::steady(&mut scene, &web, 0, 5);
+    scene.at(400.0).openat(&web, &shop::worker(), "/srv/www/index.html", "O_RDONLY");
+    let again = SKEW_AGREED;
+    for _ in 0..again {
+        scene.openat(&web, &shop::worker(), "/srv/www/index.html", "O_RDONLY");
+    }
+    scene.rule_alone(&web, &shop::app(), scene.now() + 1, "unlink", "Odd", "Notice", &json!([]));
+    scene.at(20.0);
+    for _ in 0..again {
+        scene.openat(&web, &shop::worker(), "/srv/www/index.html", "O_RDONLY");
+    }
+    scene.connect(&web, &shop::app(), "172.18.0.2", "172.18.0.5:5432");
+    scene.texts()
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_what_waits_and_nothing_else() {
+    let mut whole = Run::learning_for(1_000);
+    whole.feed(&set_back(), usize::MAX);
+    let outcome = whole.outcome();
+    assert_eq!(outcome.pending, 0);
+    assert!(whole.router.now() < kit::EPOCH + ms(21_000), "the clock was taken");
+    let unpaired: u64 = whole.shards.iter().map(|shard| shard.unpaired().0).sum();
+    assert_eq!(unpaired, 0, "a call whose end comes at once is no attempt");
+    let lines = set_back();
+    for at in lines.len() - 140..lines.len() {
+        let mut cut = Run::learning_for(1_000);
+        cut.feed(&lines[..at], usize::MAX).feed(&lines[at..], usize::MAX);
+        assert_eq!(cut.outcome().text(), outcome.text(), "cut at {at} of {}", lines.len());
+    }
+}
+
+#[test]
+fn a_rule_and_the_event_that_waited_with_it_for_a_name_are_one() {
+    let (web, app) = (shop::web(), shop::app());
+    let mut scene = Scene::exits();
+    scene.openat(&web.unnamed(), &app, "/etc/motd", "O_RDONLY");
+    scene.rule(&web.unnamed(), &app, "Odd", "Notice", &json!([]));
+    let last = scene.lines.len() - 1;
+    scene.lines.swap(last, last - 1);
+    scene.at(2.0).openat(&web, &app, "/etc/motd", "O_RDONLY");
+    let outcome = feed(&scene).outcome();
+    assert_eq!((outcome.counts.modelled, outcome.ignored(Duplicate)), (2, 1));
 }
 
 /// Lines of one identity on two hosts, one of which waits for its catch-all line.

@@ -31,6 +31,7 @@ mod stored;
 mod structural;
 pub mod token;
 mod tree;
+mod tree_diff;
 mod tree_node;
 mod view;
 
@@ -47,5 +48,6 @@ pub use revision::{Addition, MAX_ADDITIONS, MAX_DIFFS, MAX_REVISIONS, RevisionDi
 pub use split::SplitError;
 pub use stored::{PROFILE_VERSION, ProfileError};
 pub use tree::{Incidences, REST, Tree, covers};
+pub use tree_diff::{Difference, TreeDiff};
 pub use tree_node::TreeNode;
 pub use view::SNAPSHOT_VERSION;

@@ -52,6 +52,12 @@ pub fn last_time(chunk: &[u8]) -> Option<i64> {
     Some(i64::from_le_bytes(chunk.get(4..HEADER)?.try_into().ok()?))
 }
 
+/// The time of a chunk's first sample; no other is unpacked.
+pub fn first_time(chunk: &[u8]) -> Option<i64> {
+    let [VERSION, 0..=2, ..] = *chunk else { return None };
+    BitReader::new(chunk.get(HEADER..)?).take_signed()
+}
+
 /// The samples of a chunk; `None` for bytes that are none, or of a later version.
 pub fn unpack(chunk: &[u8]) -> Option<Vec<Sample>> {
     let [VERSION, kind, low, high, ..] = *chunk else { return None };
@@ -233,6 +239,7 @@ mod tests {
                 })
                 .collect();
             let packed = pack(&samples);
+            prop_assert_eq!(first_time(&packed), Some(samples[0].time));
             prop_assert_eq!(last_time(&packed), Some(time));
             prop_assert!(same(&samples, &unpack(&packed).unwrap()));
         }
@@ -240,6 +247,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(unpack(&bytes));
+            prop_assert!(first_time(&bytes).is_none() || bytes[0] == VERSION);
             let mut versioned = vec![VERSION, 2];
             versioned.extend(bytes);
             drop(unpack(&versioned));

@@ -32,6 +32,11 @@ impl QueryError {
         }
     }
 
+    /// True where fewer samples at a time could have been had.
+    pub fn is_too_many_samples(&self) -> bool {
+        *self == Self::too_many_samples()
+    }
+
     pub(crate) fn execution(text: impl Into<String>) -> Self {
         Self::Execution(text.into())
     }

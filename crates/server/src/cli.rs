@@ -288,7 +288,7 @@ pub(crate) enum ConfigCommand {
     },
     /// Print the commented file of all keys with their defaults.
     Default,
-    /// Print a generated reference as Markdown; `make docs` writes them.
+    /// Print a generated reference; `make docs` writes them.
     #[command(hide = true)]
     Reference {
         /// Which one.
@@ -306,6 +306,8 @@ pub(crate) enum Reference {
     Metrics,
     /// The queries to begin with.
     Templates,
+    /// The API, as `OpenAPI` in YAML.
+    Api,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -10,7 +10,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hanabi_detect::{
-    Alert, Counts, Incident, Item, Move, Observer, Progress, Router, SHARDS, Settings, Shard,
+    Alert, Counts, Incident, Move, Observer, Progress, Router, SHARDS, Settings, Shard, Task,
     Watch, Work,
 };
 use hanabi_event::{Block, DecodeOptions, EventTime, IgnoreReason, RejectReason, Rejected};
@@ -23,7 +23,7 @@ pub(crate) struct Room<O> {
 
 enum Job<O> {
     Decode(u64, Vec<u8>),
-    Work(usize, Box<Room<O>>, Arc<Block>, Vec<Item>, Arc<Progress>),
+    Work(usize, Box<Room<O>>, Arc<Block>, Vec<Task>, Arc<Progress>),
 }
 
 enum Done<O> {
@@ -162,11 +162,13 @@ impl<O: Observer + 'static> Engine<O> {
         let mut from = None;
         loop {
             let work = self.router.route(&block, from, &source);
-            let then = work.then;
+            let pause = work.pause;
             self.work(&block, work);
-            let Some((moved, next)) = then else { break };
-            self.unite(moved);
-            from = Some(next);
+            let Some(pause) = pause else { break };
+            if let Some(moved) = pause.moved {
+                self.unite(moved);
+            }
+            from = Some(pause.record);
         }
         Some(Stepped { samples, newest })
     }
@@ -183,14 +185,14 @@ impl<O: Observer + 'static> Engine<O> {
 
     fn work(&mut self, block: &Arc<Block>, work: Work) {
         let progress = Arc::new(work.progress);
-        for (index, items) in work.items.into_iter().enumerate() {
+        for (index, tasks) in work.tasks.into_iter().enumerate() {
             let waits = self.rooms[index].as_ref().is_some_and(|r| r.shard.waits());
-            if items.is_empty() && !waits {
+            if tasks.is_empty() && !waits {
                 continue;
             }
             if let Some(room) = self.rooms[index].take() {
                 self.busy += 1;
-                let job = Job::Work(index, room, Arc::clone(block), items, Arc::clone(&progress));
+                let job = Job::Work(index, room, Arc::clone(block), tasks, Arc::clone(&progress));
                 let sent = self.jobs.send(job);
                 debug_assert!(sent.is_ok(), "workers live as long as the engine");
             }
@@ -321,9 +323,9 @@ fn worker<O: Observer>(
             Job::Decode(sequence, lines) => {
                 Done::Decoded(sequence, Block::decode_with(lines, &decoding))
             }
-            Job::Work(index, mut room, block, items, progress) => {
+            Job::Work(index, mut room, block, tasks, progress) => {
                 let Room { shard, observer } = room.as_mut();
-                shard.work(&block, items, &progress, settings, observer);
+                shard.work(&block, tasks, &progress, settings, observer);
                 Done::Worked(index, room)
             }
         };

@@ -164,6 +164,28 @@ labels! {
         ServerError = "5xx",
     }
 
+    /// A part of the API.
+    Route = "route" {
+        /// `/api/containers`.
+        Containers = "containers",
+        /// `/api/alerts`, `/api/incidents` and what is decided about them.
+        Alerts = "alerts",
+        /// `/api/hbt`.
+        Trees = "hbt",
+        /// `/api/overview`.
+        Overview = "overview",
+        /// `/api/export`; until the file begins.
+        Export = "export",
+        /// `/api/v1`.
+        PromQl = "promql",
+        /// `/ingest`.
+        Ingest = "ingest",
+        /// `/metrics`.
+        Metrics = "metrics",
+        /// Everything else.
+        Other = "other",
+    }
+
     /// A family whose labels come from events.
     Family = "family" {
         /// `syscall_events_total`.
@@ -172,6 +194,24 @@ labels! {
         LastEvent = "syscall_last_event_timestamp_seconds",
         /// `security_alerts_total`.
         SecurityAlerts = "security_alerts_total",
+    }
+}
+
+impl Route {
+    /// The part that a route's path is of.
+    pub fn of(path: &str) -> Self {
+        let mut words = path.split('/').skip(1);
+        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+            ("api", "containers") => Self::Containers,
+            ("api", "alerts" | "incidents" | "suppressions" | "maintenance") => Self::Alerts,
+            ("api", "hbt") => Self::Trees,
+            ("api", "overview") => Self::Overview,
+            ("api", "export") => Self::Export,
+            ("api", "v1") => Self::PromQl,
+            ("ingest", _) => Self::Ingest,
+            ("metrics", _) => Self::Metrics,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -238,6 +278,22 @@ mod tests {
     fn status_codes_have_a_class() {
         for (code, class) in [(204, "2xx"), (429, "4xx"), (503, "5xx"), (0, "5xx"), (101, "1xx")] {
             assert_eq!(HttpStatus::of(code).as_str(), class);
+        }
+    }
+
+    #[test]
+    fn every_path_is_of_a_part() {
+        for (path, part) in [
+            ("/api/containers/{id}/logs", "containers"),
+            ("/api/incidents", "alerts"),
+            ("/api/hbt/{id}/diff", "hbt"),
+            ("/api/v1/query", "promql"),
+            ("/ingest/falco", "ingest"),
+            ("/metrics", "metrics"),
+            ("/", "other"),
+            ("other", "other"),
+        ] {
+            assert_eq!(Route::of(path).as_str(), part, "{path}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub use exposition::Format;
 pub use family::OTHER;
 pub use label::{
     AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
-    SourceKind,
+    Route, SourceKind,
 };
 pub use labels::Labels;
 pub use process::observe_process;

@@ -8,7 +8,7 @@ use hanabi_event::{Category, IgnoreReason, Priority, RejectReason};
 use crate::cell::{By, Counter, Gauge, Histogram};
 use crate::label::{
     AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
-    SourceKind,
+    Route, SourceKind,
 };
 
 /// What kind of metric it is.
@@ -271,7 +271,7 @@ metrics! {
 
     http_requests: By<HttpStatus, Counter> = "hanabi_http_requests_total", Counter, Count, "Requests answered, by class of status";
     api_cache: By<CacheResult, Counter> = "hanabi_api_cache_lookups_total", Counter, Count, "Questions for overviews, trees and PromQL, by whether an answer was kept";
-    http_duration: Histogram = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, streams left out";
+    http_duration: By<Route, Histogram> = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, by part of the API, streams left out";
     http_unauthorized: Counter = "hanabi_http_unauthorized_total", Counter, Count, "Requests refused for missing or insufficient rights";
     http_refusals_unaudited: Counter = "hanabi_http_refusals_unaudited_total", Counter, Count, "Refusals that are not in the audit log because there were too many";
     http_hosts_refused: Counter = "hanabi_http_hosts_refused_total", Counter, Count, "Requests refused because of their Host or Origin";

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use hanabi_detect::{Alert, Incident};
-use hanabi_store::{AlertQuery, AlertStats, IncidentQuery, Owner};
+use hanabi_store::{AlertQuery, AlertStats, IncidentQuery, Owner, Page};
 use serde_json::{Value, json};
 
 use crate::app::{AppParts, AppState};
 use crate::auth::{Caller, Scope};
 use crate::error::ApiError;
 use crate::merge::{self, alert_matches, incident_matches};
-use crate::params::Params;
+use crate::params::{LIMIT_MAX, Params};
 use crate::{resolve, views};
 
 /// Steps of the histogram over time.
@@ -21,7 +21,17 @@ const BUCKETS: usize = 60;
 /// Alerts not stored yet that the numbers take in; there are rarely more than some tens.
 const FRESH_COUNTED: usize = 256;
 
+/// A page of what the filters of [`alert_filter`] let through.
 fn alert_query(params: &mut Params, container: Option<String>) -> Result<AlertQuery, ApiError> {
+    let (limit, cursor) = (params.limit()?, params.text("cursor")?);
+    Ok(AlertQuery { limit, cursor, ..alert_filter(params, container)? })
+}
+
+/// The filters of alerts, in pages as long as can be.
+pub(super) fn alert_filter(
+    params: &mut Params,
+    container: Option<String>,
+) -> Result<AlertQuery, ApiError> {
     let (start, end) = params.span()?;
     Ok(AlertQuery {
         container,
@@ -33,13 +43,13 @@ fn alert_query(params: &mut Params, container: Option<String>) -> Result<AlertQu
         kind: params.kind()?,
         rule: params.text("rule")?,
         q: params.text("q")?,
-        limit: params.limit()?,
-        cursor: params.text("cursor")?,
+        limit: LIMIT_MAX,
+        cursor: None,
     })
 }
 
 /// `container_id`, as the store knows it.
-fn container_word(
+pub(super) fn container_word(
     state: &AppState,
     caller: &Caller,
     params: &mut Params,
@@ -60,7 +70,7 @@ pub(crate) async fn list(
     let with_stats = params.flag("stats")?;
     params.finish()?;
     let answer =
-        state.blocking(move |parts| alert_page(parts, &query, caller.scope(), with_stats)).await?;
+        state.blocking(move |parts| listed(parts, &query, caller.scope(), with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -76,20 +86,19 @@ pub(crate) async fn of_container(
     params.finish()?;
     let with_stats = query.cursor.is_none();
     let answer =
-        state.blocking(move |parts| alert_page(parts, &query, caller.scope(), with_stats)).await?;
+        state.blocking(move |parts| listed(parts, &query, caller.scope(), with_stats)).await?;
     Ok(Json(answer).into_response())
 }
 
-fn alert_page(
+/// A page of alerts, also of those that the store does not have yet.
+pub(crate) fn alert_page(
     parts: &AppParts,
     query: &AlertQuery,
     scope: &Scope,
-    with_stats: bool,
-) -> Result<Value, ApiError> {
+) -> Result<Page<Alert>, ApiError> {
     let keep = |owner: &Owner| scope.covers_owner(owner);
-    let changed = parts.live.changed_alerts();
     let page = merge::page(
-        &changed,
+        &parts.live.changed_alerts(),
         |alert| scope.covers_alert(alert) && alert_matches(query, alert),
         query.limit,
         query.cursor.clone(),
@@ -98,15 +107,26 @@ fn alert_page(
             parts.store.alerts_kept(&query, scope.keeps(&keep))
         },
     )?;
+    Ok(page)
+}
+
+fn listed(
+    parts: &AppParts,
+    query: &AlertQuery,
+    scope: &Scope,
+    with_stats: bool,
+) -> Result<Value, ApiError> {
+    let page = alert_page(parts, query, scope)?;
     let mut answer = json!({ "alerts": page.items, "next_cursor": page.next_cursor });
     if with_stats {
+        let changed = parts.live.changed_alerts();
         answer["stats"] = views::stats(&alert_stats(parts, query, scope, &changed)?);
     }
     Ok(answer)
 }
 
 /// The store's numbers, and those of the alerts that it has never seen.
-pub(super) fn alert_stats(
+pub(crate) fn alert_stats(
     parts: &AppParts,
     query: &AlertQuery,
     scope: &Scope,
@@ -167,25 +187,29 @@ pub(crate) async fn incidents(
         cursor: params.text("cursor")?,
     };
     params.finish()?;
-    let page = state
-        .blocking(move |parts| {
-            let scope = caller.scope();
-            let keep = |owner: &Owner| scope.covers_owner(owner);
-            let page = merge::page(
-                &parts.live.changed_incidents(),
-                |incident| scope.covers_incident(incident) && incident_matches(&query, incident),
-                query.limit,
-                query.cursor.clone(),
-                |limit, cursor| {
-                    let query = IncidentQuery { limit, cursor, ..query.clone() };
-                    parts.store.incidents_kept(&query, scope.keeps(&keep))
-                },
-            )?;
-            Ok(page)
-        })
-        .await?;
+    let page = state.blocking(move |parts| incident_page(parts, &query, caller.scope())).await?;
     let answer = json!({ "incidents": page.items, "next_cursor": page.next_cursor });
     Ok(Json(answer).into_response())
+}
+
+/// A page of incidents, also of those that the store does not have yet.
+pub(crate) fn incident_page(
+    parts: &AppParts,
+    query: &IncidentQuery,
+    scope: &Scope,
+) -> Result<Page<Incident>, ApiError> {
+    let keep = |owner: &Owner| scope.covers_owner(owner);
+    let page = merge::page(
+        &parts.live.changed_incidents(),
+        |incident| scope.covers_incident(incident) && incident_matches(query, incident),
+        query.limit,
+        query.cursor.clone(),
+        |limit, cursor| {
+            let query = IncidentQuery { limit, cursor, ..query.clone() };
+            parts.store.incidents_kept(&query, scope.keeps(&keep))
+        },
+    )?;
+    Ok(page)
 }
 
 /// `GET /api/incidents/{id}`, with its alerts.
@@ -202,14 +226,24 @@ pub(crate) async fn incident(
             if !caller.scope().covers_incident(&incident) {
                 return Err(ApiError::not_found("incident", &id));
             }
-            let mut alerts = Vec::with_capacity(incident.alerts.len());
-            for id in &incident.alerts {
-                alerts.extend(caller.alert(parts, id)?.map(Arc::unwrap_or_clone));
-            }
+            let alerts = alerts_of(parts, &caller, incident.alerts.iter())?;
             Ok(json!({ "incident": incident, "alerts": alerts }))
         })
         .await?;
     Ok(Json(answer).into_response())
+}
+
+/// The alerts of these ids that there are and that the caller may see.
+pub(crate) fn alerts_of<'a>(
+    parts: &AppParts,
+    caller: &Caller,
+    ids: impl Iterator<Item = &'a String>,
+) -> Result<Vec<Alert>, ApiError> {
+    let mut alerts = Vec::new();
+    for id in ids {
+        alerts.extend(caller.alert(parts, id)?.map(Arc::unwrap_or_clone));
+    }
+    Ok(alerts)
 }
 
 fn find_incident(parts: &AppParts, id: &str) -> Result<Incident, ApiError> {

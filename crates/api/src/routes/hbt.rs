@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use hanabi_event::EventTime;
-use hanabi_profile::TreeNode;
+use hanabi_profile::{TreeDiff, TreeNode};
 use hanabi_store::SNAPSHOT_DEPTH;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::engine::EngineError;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::views::SnapshotView;
+use crate::views::{SnapshotView, Time};
 use crate::{resolve, times};
 
 /// `GET /api/hbt/{id}`: the tree as it is now, or as the snapshot before `at` has it. The body is
@@ -43,7 +43,7 @@ pub(crate) async fn tree(
         needle: params.text("q")?.map(|text| text.to_lowercase()),
         nodes: state.parts.limits.tree_nodes,
     };
-    let at = params.at()?;
+    let at = params.moment("at")?;
     params.finish()?;
     let key = format!("tree {identity} {at:?} {view:?}");
     Ok(state.views.answer(key, shown(&state, &identity, at, view)).await)
@@ -55,7 +55,7 @@ async fn shown(
     at: Option<EventTime>,
     view: View,
 ) -> Result<Response, ApiError> {
-    let (time, root) = whole_tree(state, identity, at).await?;
+    let (time, root) = whole_tree(state, identity, at.map(|at| ("at", at))).await?;
     let cut = state.blocking(move |_| tree::cut(root, &view)).await?;
     let mut response = Json(cut).into_response();
     let headers = response.headers_mut();
@@ -64,12 +64,12 @@ async fn shown(
     Ok(response)
 }
 
-/// The engine's tree, or a stored one: the one asked for, or the newest of a profile that the engine
-/// does not hold.
+/// The engine's tree, or a stored one: the one asked for by a parameter, or the newest of a profile
+/// that the engine does not hold.
 async fn whole_tree(
     state: &Arc<AppState>,
     identity: &str,
-    at: Option<EventTime>,
+    at: Option<(&'static str, EventTime)>,
 ) -> Result<(EventTime, TreeNode), ApiError> {
     if at.is_none() {
         let asked = state.parts.engine.snapshot(identity).await;
@@ -84,10 +84,12 @@ async fn whole_tree(
             }
         }
     }
-    let wanted = identity.to_owned();
-    let found = state.blocking(move |parts| Ok(parts.store.snapshot(&wanted, at)?)).await?;
+    let (wanted, time) = (identity.to_owned(), at.map(|(_, time)| time));
+    let found = state.blocking(move |parts| Ok(parts.store.snapshot(&wanted, time)?)).await?;
     found.ok_or_else(|| match at {
-        Some(at) => ApiError::parameter("at", &times::text(at), "no snapshot is that old"),
+        Some((field, time)) => {
+            ApiError::parameter(field, &times::text(time), "no snapshot is that old")
+        }
         None => ApiError::not_found("profile", identity),
     })
 }
@@ -107,6 +109,39 @@ fn header(text: &str) -> HeaderValue {
         }
     }
     HeaderValue::from_str(&plain).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Differences of each sort in one answer.
+const DIFFERENCES: usize = 1_000;
+
+/// `GET /api/hbt/{id}/diff`: what the tree of `to`, or the present one, has and that of `from` has not,
+/// and the other way round.
+pub(crate) async fn diff(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
+    let (from, to) = (params.moment("from")?, params.moment("to")?);
+    params.finish()?;
+    let from = from.ok_or_else(|| {
+        let bound = "it must be given: a time at or after one of the profile's snapshots, which \
+                     /api/hbt/{id}/history lists";
+        ApiError::parameter("from", "", bound)
+    })?;
+    let (before_at, before) = whole_tree(&state, &identity, Some(("from", from))).await?;
+    let (after_at, after) = whole_tree(&state, &identity, to.map(|to| ("to", to))).await?;
+    let diff = state.blocking(move |_| Ok(TreeDiff::of(&before, &after, DIFFERENCES))).await?;
+    let answer = json!({
+        "identity": identity,
+        "from": Time(before_at),
+        "to": Time(after_at),
+        "added": diff.added,
+        "removed": diff.removed,
+        "left_out": diff.left_out,
+    });
+    Ok(Json(answer).into_response())
 }
 
 /// `GET /api/hbt/{id}/history`: the snapshots there are, newest first.

@@ -78,3 +78,9 @@ pub(crate) async fn rejected(
 pub(crate) async fn openapi() -> Response {
     Json(openapi::document()).into_response()
 }
+
+/// `GET /api/docs`: the same for people.
+pub(crate) async fn docs() -> Result<Response, ApiError> {
+    let page = openapi::page().map_err(ApiError::internal)?;
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
+}

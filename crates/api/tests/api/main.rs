@@ -5,6 +5,7 @@
 mod auth;
 mod changes;
 mod client;
+mod export;
 mod ingest;
 mod limits;
 mod openapi;

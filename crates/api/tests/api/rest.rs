@@ -364,3 +364,25 @@ async fn long_answers_are_compressed() {
     assert_eq!(plain.header("content-encoding"), "");
     assert_eq!(text, plain.text());
 }
+
+#[tokio::test]
+async fn what_a_client_has_already_is_not_sent_again() {
+    let world = filled().await;
+    let path = format!("/api/hbt/{WEB}");
+    let first = get(world.addr, &path).await;
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+    for (known, status) in [(tag.as_str(), 304), ("W/\"other\", *", 304), ("\"other\"", 200)] {
+        let answer = request(world.addr, "GET", &path, &[("if-none-match", known)], b"").await;
+        assert_eq!((answer.status, answer.header("etag")), (status, tag.as_str()), "{known}");
+        assert_eq!(answer.body.is_empty(), status == 304, "{known}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    let other = get(world.addr, "/api/hbt/db").await;
+    assert_ne!(other.header("etag"), tag);
+    // A problem, a file in pieces and a stream are not tagged.
+    for path in ["/api/alerts/none", "/api/export/alerts"] {
+        assert_eq!(get(world.addr, path).await.header("etag"), "", "{path}");
+    }
+}

@@ -384,7 +384,7 @@ pub(crate) fn alerts() -> Vec<Alert> {
     ]
 }
 
-fn incident(alerts: &[Alert]) -> Incident {
+pub(crate) fn incident(alerts: &[Alert]) -> Incident {
     Incident {
         id: "00000000000000e1".into(),
         identity: "h1:web".into(),
@@ -399,7 +399,7 @@ fn incident(alerts: &[Alert]) -> Incident {
     }
 }
 
-fn rows() -> Vec<LogRow> {
+pub(crate) fn rows() -> Vec<LogRow> {
     let row = |back: u64, id: &str, name: &str, priority, category| LogRow {
         time: NOW - back * SECOND,
         container_id: id.into(),

@@ -4,7 +4,7 @@
 use hanabi_event::{Block, Event, EventTime, Record, identity};
 
 use super::{MAX_WAITING, Move, NAME_WAIT, Place, Router, UNNAMED, Waiting, Work, push, quick_key};
-use crate::Item;
+use crate::{Item, shard::Waited};
 
 impl Router {
     /// A container that was filed under its id, whose name comes with this record and has a profile.
@@ -34,13 +34,7 @@ impl Router {
     }
 
     /// Files a container under its identity, and what waited for it before it.
-    pub(super) fn name(
-        &mut self,
-        key: (u16, &str),
-        event: &Event<'_>,
-        at: u32,
-        work: &mut Work,
-    ) -> Place {
+    pub(super) fn name(&mut self, key: (u16, &str), event: &Event<'_>, work: &mut Work) -> Place {
         let host = self.hosts.get(key.0 as usize).map_or("", String::as_str);
         let identity = identity::identity(&event.container, host, self.include_host);
         let owned = (key.0, key.1.to_owned());
@@ -51,7 +45,7 @@ impl Router {
             (None, Some(filed)) => {
                 self.identities.remove(&unnamed_identity(&owned.1));
                 self.identities.insert(identity.clone(), filed);
-                push(work, filed, Item::Rename { slot: filed.slot, identity });
+                push(work, filed, Item::Rename { slot: filed.slot, identity: identity.into() });
                 filed
             }
             (None, None) => {
@@ -60,37 +54,21 @@ impl Router {
             }
         };
         self.containers.insert(owned.clone(), place);
-        self.release(&owned, place, at, work);
+        self.release(&owned, place, work);
         place
     }
 
-    fn release(&mut self, key: &(u16, String), place: Place, at: u32, work: &mut Work) {
+    fn release(&mut self, key: &(u16, String), place: Place, work: &mut Work) {
         let Some(waiting) = self.waiting.remove(key) else { return };
         self.waiting_lines -= waiting.lines.len();
-        let watermark = self.clocks.get(key.0 as usize).map_or(0, |c| c.watermark);
+        let (host, watermark) = (key.0, self.watermark(key.0));
         for line in waiting.lines {
-            push(
-                work,
-                place,
-                Item::Line {
-                    slot: place.slot,
-                    line,
-                    host: key.0,
-                    watermark: waiting.since.min(watermark),
-                    at,
-                },
-            );
+            let waited = Waited { slot: place.slot, line, host, since: waiting.since, watermark };
+            push(work, place, Item::Line(Box::new(waited)));
         }
     }
 
-    pub(super) fn wait(
-        &mut self,
-        key: (u16, &str),
-        at: u32,
-        time: EventTime,
-        line: &str,
-        work: &mut Work,
-    ) {
+    pub(super) fn wait(&mut self, key: (u16, &str), time: EventTime, line: &str, work: &mut Work) {
         let owned = (key.0, key.1.to_owned());
         let waiting = self.waiting.entry(owned.clone()).or_insert_with(|| {
             self.waiting_order.push_back(owned.clone());
@@ -99,12 +77,12 @@ impl Router {
         waiting.lines.push(line.to_owned());
         self.waiting_lines += 1;
         if self.waiting_lines > MAX_WAITING {
-            self.file_oldest(at, work);
+            self.file_oldest(work);
         }
     }
 
     /// Files under their ids the containers whose names have not come in time.
-    pub(super) fn expire(&mut self, host: u16, watermark: EventTime, at: u32, work: &mut Work) {
+    pub(super) fn expire(&mut self, host: u16, watermark: EventTime, work: &mut Work) {
         loop {
             let due = self.waiting_order.iter().position(|key| match self.waiting.get(key) {
                 Some(w) => w.host == host && w.since + NAME_WAIT < watermark,
@@ -112,21 +90,21 @@ impl Router {
             });
             let Some(index) = due else { return };
             if let Some(key) = self.waiting_order.remove(index) {
-                self.file(&key, at, work);
+                self.file(&key, work);
             }
         }
     }
 
-    pub(super) fn file_oldest(&mut self, at: u32, work: &mut Work) {
+    pub(super) fn file_oldest(&mut self, work: &mut Work) {
         while let Some(key) = self.waiting_order.pop_front() {
             if self.waiting.contains_key(&key) {
-                self.file(&key, at, work);
+                self.file(&key, work);
                 return;
             }
         }
     }
 
-    fn file(&mut self, key: &(u16, String), at: u32, work: &mut Work) {
+    fn file(&mut self, key: &(u16, String), work: &mut Work) {
         let Some(since) = self.waiting.get(key).map(|w| w.since) else { return };
         let identity = unnamed_identity(&key.1);
         let place = match self.identities.get(&identity).copied() {
@@ -134,7 +112,7 @@ impl Router {
             None => self.open(&identity, since, work),
         };
         self.unnamed.insert(key.clone(), place);
-        self.release(key, place, at, work);
+        self.release(key, place, work);
     }
 }
 

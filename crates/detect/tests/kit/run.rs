@@ -65,19 +65,21 @@ impl Run {
         let mut from = None;
         loop {
             let work = self.router.route(block, from, source);
-            let then = work.then;
+            let pause = work.pause;
             self.work(block, work);
-            let Some((moved, next)) = then else { break };
-            let (shard, slot) = moved.from;
-            let watch = self.shards[shard].take(slot, &self.settings, &mut ());
-            self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
-            from = Some(next);
+            let Some(pause) = pause else { break };
+            if let Some(moved) = pause.moved {
+                let (shard, slot) = moved.from;
+                let watch = self.shards[shard].take(slot, &self.settings, &mut ());
+                self.shards[moved.to.0].unite(moved.to.1, watch.expect("it is there"));
+            }
+            from = Some(pause.record);
         }
     }
 
     fn work(&mut self, block: &Block, work: hanabi_detect::Work) {
-        for (shard, items) in self.shards.iter_mut().zip(work.items) {
-            shard.work(block, items, &work.progress, &self.settings, &mut ());
+        for (shard, tasks) in self.shards.iter_mut().zip(work.tasks) {
+            shard.work(block, tasks, &work.progress, &self.settings, &mut ());
         }
     }
 

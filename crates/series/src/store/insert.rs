@@ -3,19 +3,19 @@
 //! As `promtool tsdb create-blocks-from openmetrics` has it: samples may be older than what is there,
 //! and are sorted. Of two of one series with one time the first stays; that of the store was first.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use super::{
-    Appended, CHUNKS, Head, SERIES, SeriesError, SeriesStore, State, encode_labels, index::Index,
+    Appended, CHUNKS, Head, SERIES, SeriesError, SeriesStore, State, encode_labels,
+    index::Index,
+    rows::{self, Rows},
 };
 use crate::{
     Labels, Sample,
     chunk::{self, CHUNK_SAMPLES},
 };
-
-type Chunks<'t> = Table<'t, (u64, i64), &'static [u8]>;
 
 impl SeriesStore {
     /// Takes samples of any time in any order and makes them durable, all or nothing, with
@@ -64,7 +64,8 @@ impl SeriesStore {
             let fresh = samples.split_off(older);
             let mut taken = state.heads[at].merge(fresh);
             if !samples.is_empty() {
-                taken += put_older(&transaction, &state.index, at, &samples, &state.heads[at])?;
+                taken += put_older(&transaction, &state.index, at, &samples)?;
+                state.heads[at].settled = true;
             }
             all.taken += taken as u64;
             all.known += (count - taken) as u64;
@@ -101,13 +102,12 @@ impl Head {
     }
 }
 
-/// Puts samples into the chunks before the head; answers how many were new.
+/// Puts samples into the rows before the head; answers how many were new.
 fn put_older(
     transaction: &WriteTransaction,
     index: &Index,
     at: usize,
     samples: &[Sample],
-    head: &Head,
 ) -> Result<usize, redb::Error> {
     let Some((id, labels)) = index.get(at) else { return Ok(0) };
     let mut series = transaction.open_table(SERIES)?;
@@ -115,35 +115,81 @@ fn put_older(
         series.insert(id, encode_labels(labels).as_slice())?;
     }
     let mut chunks = transaction.open_table(CHUNKS)?;
-    let end = head.samples.first().map_or(i64::MAX, |first| first.time);
     let (mut taken, mut rest) = (0, samples);
     while let Some(first) = rest.first() {
-        let next = chunks.range((id, first.time.saturating_add(1))..(id, end))?.next();
-        let next = next.transpose()?.map_or(end, |(key, _)| key.value().1);
-        let (group, later) = rest.split_at(rest.partition_point(|sample| sample.time < next));
+        let next = chunks.range((id, first.time.saturating_add(1))..=(id, i64::MAX))?.next();
+        let next = next.transpose()?.map(|(key, _)| key.value().1);
+        let here = |next| rest.partition_point(|sample| sample.time < next);
+        let (group, later) = rest.split_at(next.map_or(rest.len(), here));
         taken += put_group(&mut chunks, id, group)?;
         rest = later;
     }
     Ok(taken)
 }
 
-/// Puts samples into the chunk that they fall into or that has room before them, or a new one. Too
-/// much for one is split into parts of one size, so that more can be put between them.
-fn put_group(chunks: &mut Chunks<'_>, id: u64, group: &[Sample]) -> Result<usize, redb::Error> {
+/// Puts samples into the row that they fall into or follow, or a new one.
+fn put_group(chunks: &mut Rows<'_>, id: u64, group: &[Sample]) -> Result<usize, redb::Error> {
     let Some(first) = group.first() else { return Ok(0) };
     let before = chunks.range((id, i64::MIN)..=(id, first.time))?.next_back().transpose()?;
-    let known = before.and_then(|(_, value)| chunk::unpack(value.value())).unwrap_or_default();
-    let reaches = known.last().is_some_and(|last| last.time >= first.time);
-    let known = if reaches || known.len() < CHUNK_SAMPLES { known } else { Vec::new() };
-    let all = merged(&known, group);
-    let taken = all.len() - known.len();
+    let before = before.map(|(key, row)| (key.value(), row.value().to_vec()));
+    let row = before.as_ref().map_or(&[][..], |(_, row)| row);
+    let known = rows::chunks(row).filter(|chunk| chunk::first_time(chunk).is_some());
+    let mut all: Vec<Cow<'_, [u8]>> = known.map(Cow::Borrowed).collect();
+    let taken = put_chunks(&mut all, group);
     if taken > 0 {
-        let parts = all.len().div_ceil(CHUNK_SAMPLES);
-        for part in all.chunks(all.len().div_ceil(parts)) {
-            chunks.insert((id, part[0].time), chunk::pack(part).as_slice())?;
+        if let Some((key, _)) = &before {
+            chunks.remove(key)?;
         }
+        rows::put(chunks, id, all.iter().map(AsRef::as_ref))?;
     }
     Ok(taken)
+}
+
+/// Puts samples into the chunks of a row, none of them before the first; answers how many were new.
+fn put_chunks(chunks: &mut Vec<Cow<'_, [u8]>>, samples: &[Sample]) -> usize {
+    let known = std::mem::take(chunks);
+    if known.is_empty() {
+        return put_chunk(chunks, None, samples);
+    }
+    let (mut taken, mut rest) = (0, samples);
+    let mut known = known.into_iter().peekable();
+    while let Some(chunk) = known.next() {
+        let next = known.peek().and_then(|next| chunk::first_time(next));
+        let here = |next| rest.partition_point(|sample| sample.time < next);
+        let (group, later) = rest.split_at(next.map_or(rest.len(), here));
+        taken += put_chunk(chunks, Some(chunk), group);
+        rest = later;
+    }
+    taken
+}
+
+/// Adds a chunk with the samples that follow its first one: in it where they fall into it or it has
+/// room, else in chunks after it. Too much for one is split into parts of one size, so that more can
+/// be put between them.
+fn put_chunk<'r>(
+    chunks: &mut Vec<Cow<'r, [u8]>>,
+    chunk: Option<Cow<'r, [u8]>>,
+    group: &[Sample],
+) -> usize {
+    let Some(first) = group.first() else {
+        chunks.extend(chunk);
+        return 0;
+    };
+    let mut known = chunk.as_deref().and_then(chunk::unpack).unwrap_or_default();
+    if known.last().is_none_or(|last| last.time < first.time) && known.len() >= CHUNK_SAMPLES {
+        known.clear();
+    }
+    let all = merged(&known, group);
+    let taken = all.len() - known.len();
+    if known.is_empty() || taken == 0 {
+        chunks.extend(chunk);
+    }
+    if taken > 0 {
+        let parts = all.len().div_ceil(CHUNK_SAMPLES);
+        let parts = all.chunks(all.len().div_ceil(parts));
+        chunks.extend(parts.map(|part| Cow::Owned(chunk::pack(part))));
+    }
+    taken
 }
 
 /// Both, in order of time; of two with one time that of `known`.

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
-use super::{CHUNKS, FILE, META, SERIES, SeriesError, SeriesStore, VERSION};
+use super::{
+    CHUNKS, FILE, HEADS, META, SERIES, SeriesError, SeriesStore, VERSION, rows, versions::CHUNKS_1,
+};
 use crate::chunk;
 
 /// Problems that are named; enough to see a pattern.
@@ -59,31 +61,56 @@ fn walk(database: &Database, report: &mut SeriesReport) -> Result<u64, redb::Err
         return Ok(version);
     }
     let series = view.open_table(SERIES)?;
-    for entry in series.iter()? {
-        entry?;
-        report.series += 1;
+    report.series = series.len()?;
+    let known = |id| Ok::<bool, redb::Error>(series.get(id)?.is_some());
+    if version == 1 {
+        for entry in view.open_table(CHUNKS_1)?.iter()? {
+            let (key, chunk) = entry?;
+            let (id, first) = key.value();
+            report.chunk(id, chunk.value(), Some(first), known(id)?);
+        }
+        return Ok(version);
     }
     for entry in view.open_table(CHUNKS)?.iter()? {
-        let (key, value) = entry?;
-        let ((id, first), bytes) = (key.value(), value.value());
-        report.bytes += bytes.len() as u64;
-        let samples = chunk::unpack(bytes).unwrap_or_default();
-        report.samples += samples.len() as u64;
-        if series.get(id)?.is_none() {
-            report.problems.push(format!("chunk {first} of series {id} is of no series"));
+        let (key, row) = entry?;
+        let (id, first) = key.value();
+        let mut first = Some(first);
+        for chunk in rows::chunks(row.value()) {
+            report.chunk(id, chunk, first.take(), known(id)?);
         }
-        let (Some(head), Some(last)) = (samples.first(), samples.last()) else {
-            report.problems.push(format!("chunk {first} of series {id} cannot be read"));
-            continue;
-        };
-        let rises = samples.windows(2).all(|pair| pair[0].time < pair[1].time);
-        if head.time != first || !rises {
-            report.problems.push(format!("chunk {first} of series {id} has its samples astray"));
+        if !rows::is_whole(row.value()) {
+            let time = key.value().1;
+            report.problems.push(format!("row {time} of series {id} cannot be read to its end"));
         }
-        report.oldest = Some(report.oldest.map_or(head.time, |oldest| oldest.min(head.time)));
-        report.newest = Some(report.newest.map_or(last.time, |newest| newest.max(last.time)));
+    }
+    for entry in view.open_table(HEADS)?.iter()? {
+        let (id, chunk) = entry?;
+        report.chunk(id.value(), chunk.value(), None, known(id.value())?);
     }
     Ok(version)
+}
+
+impl SeriesReport {
+    /// Looks at a chunk, which begins at a time where that is known by its key.
+    fn chunk(&mut self, id: u64, bytes: &[u8], key: Option<i64>, is_known: bool) {
+        self.bytes += bytes.len() as u64;
+        let samples = chunk::unpack(bytes).unwrap_or_default();
+        self.samples += samples.len() as u64;
+        let named = key.or_else(|| chunk::first_time(bytes)).unwrap_or(0);
+        if !is_known {
+            self.problems.push(format!("chunk {named} of series {id} is of no series"));
+        }
+        let (Some(head), Some(last)) = (samples.first(), samples.last()) else {
+            self.problems.push(format!("chunk {named} of series {id} cannot be read"));
+            return;
+        };
+        let rises = samples.windows(2).all(|pair| pair[0].time < pair[1].time);
+        if key.is_some_and(|key| key != head.time) || !rises {
+            self.problems.push(format!("chunk {named} of series {id} has its samples astray"));
+        }
+        self.oldest = Some(self.oldest.map_or(head.time, |oldest| oldest.min(head.time)));
+        self.newest = Some(self.newest.map_or(last.time, |newest| newest.max(last.time)));
+    }
 }
 
 impl SeriesStore {
@@ -103,9 +130,9 @@ impl SeriesStore {
 mod tests {
     use redb::Database;
 
-    use super::super::{CHUNKS, SeriesStore, StoreOptions};
+    use super::super::{CHUNKS, HEADS, SeriesStore, StoreOptions};
     use super::{check, database_path};
-    use crate::{Labels, Sample};
+    use crate::{Labels, Sample, chunk::pack};
 
     #[test]
     fn a_check_counts_and_names_what_cannot_be_read() {
@@ -123,10 +150,22 @@ mod tests {
         let report = check(&mut database, &path).unwrap();
         assert_eq!((report.series, report.samples, report.problems.len()), (1, 1_000, 0));
         assert_eq!((report.oldest, report.newest), (Some(0), Some(999_000)));
+        let row = [8, 0, b'n', b'o', b'n', b's', b'e', b'n', b's', b'e', 1];
+        let chunk = pack(&[Sample { time: 7, value: 1.0 }]);
+        let astray = [&[chunk.len() as u8, 0], chunk.as_slice()].concat();
         let transaction = database.begin_write().unwrap();
-        transaction.open_table(CHUNKS).unwrap().insert((77, 5), b"nonsense".as_slice()).unwrap();
+        transaction.open_table(CHUNKS).unwrap().insert((77, 5), row.as_slice()).unwrap();
+        transaction.open_table(CHUNKS).unwrap().insert((0, i64::MAX), astray.as_slice()).unwrap();
+        transaction.open_table(HEADS).unwrap().insert(78, chunk.as_slice()).unwrap();
         transaction.commit().unwrap();
         let report = check(&mut database, &path).unwrap();
-        assert!(report.problems.iter().any(|one| one.contains("series 77")), "{report:?}");
+        let expected = [
+            "chunk 9223372036854775807 of series 0 has its samples astray",
+            "chunk 5 of series 77 is of no series",
+            "chunk 5 of series 77 cannot be read",
+            "row 5 of series 77 cannot be read to its end",
+            "chunk 7 of series 78 is of no series",
+        ];
+        assert_eq!(report.problems, expected);
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Answer, Engine, Memory, NAME, Options, is_stale};
+use crate::{Answer, Engine, Memory, NAME, Options, QueryError, Series, Storage as _, is_stale};
 
 fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
     Labels::new(pairs.iter().copied().chain([(NAME, name)]))
@@ -232,6 +232,7 @@ fn no_more_is_loaded_than_was_asked_for() {
     assert_eq!(store.select(&matcher, 0, 400, 300).unwrap()[0].samples.len(), 300);
     let refused = store.select(&matcher, 0, 400, 299).unwrap_err();
     assert!(refused.to_string().contains("too many samples"), "{refused}");
+    assert!(refused.is_too_many_samples() && !QueryError::Timeout.is_too_many_samples());
 }
 
 #[test]
@@ -254,8 +255,8 @@ proptest! {
     #[test]
     fn any_order_of_batches_holds_the_first_of_each_time(
         batches in proptest::collection::vec(
-            (proptest::collection::vec((0usize..3, 0i64..900, any::<i16>()), 1..260), 0u8..6),
-            1..12,
+            (proptest::collection::vec((0usize..3, 0i64..2_000, any::<i16>()), 1..400), 0u8..6),
+            1..16,
         )
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -266,7 +267,8 @@ proptest! {
                 .into_iter()
                 .map(|(which, time, value)| {
                     let labels = labels("m", &[("n", ["a", "b", "c"][which])]);
-                    (labels, Sample { time, value: f64::from(value) })
+                    // Tenths do not pack well, so that there are several rows.
+                    (labels, Sample { time, value: f64::from(value) / 10.0 })
                 })
                 .collect();
             if then == 0 {
@@ -301,6 +303,10 @@ proptest! {
             Ok(())
         }).map_err(none).unwrap();
         prop_assert_eq!(found, expected);
+        drop(store);
+        let path = database_path(dir.path());
+        let report = check(&mut Database::create(&path).unwrap(), &path).unwrap();
+        prop_assert_eq!(report.problems, Vec::<String>::new());
     }
 }
 

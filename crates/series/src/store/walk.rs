@@ -14,6 +14,7 @@ impl SeriesStore {
         mut visit: impl FnMut(Series) -> Result<(), E>,
     ) -> Result<(), E> {
         let state = self.state.read();
+        let view = self.view().map_err(|source| self.failed("read", source))?;
         let mut places: Vec<usize> = if selectors.is_empty() {
             state.index.select(&[])
         } else {
@@ -28,7 +29,7 @@ impl SeriesStore {
         places.dedup();
         for at in places {
             let Some((id, labels)) = state.index.get(at) else { continue };
-            let samples = self.samples(&state, at, id, (from, to));
+            let samples = Self::samples(&view, &state, at, id, (from, to));
             let samples = samples.map_err(|source| self.failed("read", source))?;
             if !samples.is_empty() {
                 visit(Series { labels: labels.clone(), samples })?;

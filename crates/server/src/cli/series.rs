@@ -129,7 +129,8 @@ pub(crate) struct QueryArgs {
     /// at least a second.
     #[arg(long, value_name = "DURATION", value_parser = length)]
     pub(crate) step: Option<i64>,
-    /// Let windows hold their first instant, too, as Prometheus 2 did.
+    /// Let windows hold their first instant, too, as Prometheus 2 did; default: as
+    /// `series.closed_windows` has it.
     #[arg(long)]
     pub(crate) closed_windows: bool,
     /// Print the answer as JSON: `data` of Prometheus' HTTP API.

@@ -29,6 +29,10 @@ Queries over what `GET /metrics` exposes, on the service's own series or on a Pr
 | --- | --- | --- |
 ";
 
+const API_HEAD: &str = "\
+# Written from `crates/api/src/openapi.rs` by `make docs`; change that file, not this one.
+";
+
 /// Runs the command; data goes to standard output.
 pub(crate) fn config(command: ConfigCommand) -> Result<()> {
     match command {
@@ -38,11 +42,16 @@ pub(crate) fn config(command: ConfigCommand) -> Result<()> {
         ConfigCommand::Reference { of: Reference::Configuration } => print(&reference()),
         ConfigCommand::Reference { of: Reference::Metrics } => print(&metrics_reference()),
         ConfigCommand::Reference { of: Reference::Templates } => print(&templates()),
+        ConfigCommand::Reference { of: Reference::Api } => print(&api()?),
     }
 }
 
 fn metrics_reference() -> String {
     format!("{METRICS_HEAD}\n{}", hanabi_telemetry::reference())
+}
+
+fn api() -> Result<String> {
+    Ok(format!("{API_HEAD}{}", serde_saphyr::to_string(&hanabi_api::openapi_document())?))
 }
 
 fn templates() -> String {
@@ -102,14 +111,18 @@ fn print(text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{metrics_reference, templates};
+    use super::{api, metrics_reference, templates};
 
     #[test]
     fn the_checked_in_references_are_current() {
-        for (name, made) in [("metrics", metrics_reference()), ("promql-templates", templates())] {
-            let path = format!("{}/../../docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        for (name, made) in [
+            ("metrics.md", metrics_reference()),
+            ("promql-templates.md", templates()),
+            ("interfaces/openapi.yaml", api().unwrap()),
+        ] {
+            let path = format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"));
             let written = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(written == made, "docs/{name}.md is stale; run `make docs`");
+            assert!(written == made, "docs/{name} is stale; run `make docs`");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn series(args: &SeriesArgs, config: &Config) -> Result<()> {
     match &args.command {
         SeriesCommand::Import(args) => import::import(&args.file, &open(config, true)?),
         SeriesCommand::Dump(args) => dump(args, &open(config, false)?),
-        SeriesCommand::Query(args) => query(args, &open(config, false)?),
+        SeriesCommand::Query(args) => query(args, config, &open(config, false)?),
     }
 }
 
@@ -75,8 +75,9 @@ fn dump(args: &DumpArgs, store: &SeriesStore) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn query(args: &QueryArgs, store: &SeriesStore) -> Result<()> {
-    let edges = if args.closed_windows { Edges::Closed } else { Edges::default() };
+fn query(args: &QueryArgs, config: &Config, store: &SeriesStore) -> Result<()> {
+    let closed = args.closed_windows || config.series().closed_windows;
+    let edges = if closed { Edges::Closed } else { Edges::default() };
     let options = Options { edges, ..Options::default() };
     let never = || None;
     let engine = Engine::new(store, options, &never);

@@ -13,16 +13,17 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use hanabi_series::{Series, SeriesStore, Storage as _, Upstream, remote};
+use hanabi_series::{QueryError, Series, SeriesStore, Storage as _, Upstream, remote};
 use hanabi_telemetry::Metrics;
 
 use super::{now, worker::Worker};
 
-/// What is sent at a time, ms: samples of one series go in order, and those of all together.
+/// What is sent at a time at most, ms: samples of one series go in order, and those of all together.
 const SLICE: i64 = 60_000;
 /// Samples of a request, as Prometheus itself sends them.
 const REQUEST_SAMPLES: usize = 2_000;
-/// Samples of a slice: twenty thousand series every second.
+/// Samples of a slice at most, which are held at a time: twenty thousand series every second. Where
+/// there are more the slice is shorter.
 const SLICE_SAMPLES: usize = 2_000_000;
 /// The first wait between two tries; each further one is twice as long.
 const RETRY_MIN: Duration = Duration::from_secs(1);
@@ -91,9 +92,8 @@ impl Writing {
             if from > end {
                 return Ok(());
             }
-            let to = (from + SLICE).min(end);
-            let slice = self.store.select(&[], from, to, SLICE_SAMPLES);
-            let series = slice.map_err(|error| error.to_string())?;
+            let slice = slice(&self.store, from, end, SLICE_SAMPLES);
+            let (to, series) = slice.map_err(|error| error.to_string())?;
             for part in requests(&series) {
                 self.send(&part)?;
             }
@@ -130,6 +130,24 @@ impl Writing {
                 let text: String = String::from_utf8_lossy(&reply.body).chars().take(300).collect();
                 told(reply.status, text.trim())
             }
+        }
+    }
+}
+
+/// The next samples from one time to another, and the time up to which they are all: as far as there
+/// are few enough of them, and at least a millisecond's, which has one of each series at most.
+fn slice(
+    store: &SeriesStore,
+    from: i64,
+    end: i64,
+    most: usize,
+) -> Result<(i64, Vec<Series>), QueryError> {
+    let mut to = (from + SLICE).min(end);
+    loop {
+        let most = if to > from { most } else { usize::MAX };
+        match store.select(&[], from, to, most) {
+            Err(error) if error.is_too_many_samples() => to = from + (to - from) / 2,
+            answer => return Ok((to, answer?)),
         }
     }
 }
@@ -180,7 +198,7 @@ fn present() -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use hanabi_series::{Labels, Sample};
+    use hanabi_series::{Labels, Sample, StoreOptions};
 
     use super::*;
 
@@ -204,6 +222,33 @@ mod tests {
         for sent in [1_795_337_732_000, 5] {
             keep(&file, sent).unwrap();
             assert_eq!(read(&file), Some(sent));
+        }
+    }
+
+    #[test]
+    fn slices_get_on_however_many_samples_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SeriesStore::open(dir.path(), StoreOptions::default()).unwrap();
+        // Ten series: two samples in the first minute, a hundred in the second, and no more.
+        for time in [0, 59_000].into_iter().chain((100_000..).step_by(10).take(100)) {
+            let scrape = (0..10).map(|n| (Labels::new([("n", n.to_string())]), f64::from(n)));
+            store.append_scrape(time, &scrape.collect::<Vec<_>>());
+        }
+        for (most, shortest) in [(10_000, 60_000), (1_000, 60_000), (999, 1), (100, 1), (1, 0)] {
+            let (end, mut from, mut times, mut steps) = (150_000, 0, Vec::new(), Vec::new());
+            while from <= end {
+                let (to, series) = slice(&store, from, end, most).unwrap();
+                assert!(to >= from && to <= end, "{from} to {to}");
+                let count: usize = series.iter().map(|one| one.samples.len()).sum();
+                assert!(count <= most || to == from, "{count} of {most}");
+                times.extend(series.iter().flat_map(|one| one.samples.iter().map(|s| s.time)));
+                steps.push(to - from);
+                from = to + 1;
+            }
+            assert_eq!(times.len(), 1_020, "{most}");
+            assert!(times.is_sorted() || most > 10, "{most}");
+            let full = steps.iter().rev().skip(1).all(|step| *step >= shortest);
+            assert!(full && (shortest < SLICE || steps.len() == 3), "{most}: {steps:?}");
         }
     }
 

@@ -105,6 +105,16 @@ fn queries_are_answered_as_promtool_prints_them() {
         asked(&["up", "--time", "1700000015", "--json"]),
         "{\"result\":[{\"metric\":{\"__name__\":\"up\"},\"value\":[1700000015,\"+Inf\"]}],\"resultType\":\"vector\"}\n"
     );
+    let counted = ["count_over_time(requests_total{job='b'}[1m])", "--time", "1700000060"];
+    for (flags, count) in [
+        (&[][..], 1),
+        (&["--closed-windows"], 2),
+        (&["--set", "series.closed_windows=true"], 2),
+        (&["--set", "series.closed_windows=false", "--closed-windows"], 2),
+    ] {
+        let out = asked(&[&counted[..], flags].concat());
+        assert_eq!(out, format!("{{job=\"b\"}} => {count} @[1700000060]\n"), "{flags:?}");
+    }
     let (_, err, code) = series(dir.path(), &["query", "sum("], "");
     assert!(code == Some(1) && err.contains("failed to evaluate sum("), "{err}");
 }

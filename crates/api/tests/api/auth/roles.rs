@@ -13,7 +13,9 @@ const ALL: [&str; 8] =
 fn admitted(method: &str, path: &str) -> &'static [&'static str] {
     match (method, path) {
         ("get", "/healthz" | "/livez" | "/readyz") | ("post", "/api/login") => &ALL,
-        ("get", "/api/me" | "/api/openapi.json") | ("post", "/api/logout") => &ALL[1..],
+        ("get", "/api/me" | "/api/openapi.json" | "/api/docs") | ("post", "/api/logout") => {
+            &ALL[1..]
+        }
         ("get", "/metrics") => &["viewer", "analyst", "admin", "metrics"],
         ("post", "/ingest/falco" | "/api/v1/write") => &["admin", "ingest"],
         (_, "/api/tokens" | "/api/tokens/{id}")

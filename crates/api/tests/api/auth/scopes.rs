@@ -47,6 +47,26 @@ async fn single_things_out_of_scope_are_as_unknown_ones() {
         ("/api/alerts/00000000000000a1", "/api/alerts/00000000000000a3", "/api/alerts/x"),
         ("/api/hbt/h1:web", "/api/hbt/h1:db", "/api/hbt/x"),
         ("/api/hbt/h1:web/history", "/api/hbt/h1:db/history", "/api/hbt/x/history"),
+        (
+            "/api/hbt/h1:web/diff?from=1763800000000000000",
+            "/api/hbt/h1:db/diff?from=1763800000000000000",
+            "/api/hbt/x/diff",
+        ),
+        (
+            "/api/export/alerts?container_id=h1:web",
+            "/api/export/alerts?container_id=db",
+            "/api/export/alerts?container_id=x",
+        ),
+        (
+            "/api/export/logs?container_id=h1:web",
+            "/api/export/logs?container_id=db",
+            "/api/export/logs?container_id=x",
+        ),
+        (
+            "/api/export/hbt?container_id=h1:web",
+            "/api/export/hbt?container_id=h1:db",
+            "/api/export/hbt?container_id=x",
+        ),
         ("/api/hbt/h1:web/quarantine", "/api/hbt/h1:db/quarantine", "/api/hbt/x/quarantine"),
         ("/api/incidents/00000000000000e1", "", "/api/incidents/x"),
     ] {
@@ -90,6 +110,25 @@ async fn lists_have_what_is_in_the_scope_alone() {
     assert_ne!(first["alerts"][0]["id"], second["alerts"][0]["id"]);
     let incidents = read(&world, "scoped", "/api/incidents").await;
     assert_eq!(names(&incidents["incidents"], "identity"), ["h1:web"]);
+}
+
+#[tokio::test]
+async fn files_have_what_is_in_the_scope_alone() {
+    let world = world().await;
+    for (path, all) in [("alerts", 3), ("logs", 4), ("hbt", 2)] {
+        let path = format!("/api/export/{path}");
+        assert_eq!(read(&world, "viewer", &path).await.as_array().unwrap().len(), all, "{path}");
+        let own = names(&read(&world, "scoped", &path).await, "identity");
+        assert!(!own.is_empty() && own.iter().all(|identity| identity == "h1:web"), "{own:?}");
+    }
+    let path = format!("/api/export/report?start={}&end={NOW}", NOW - 3_600 * SECOND);
+    let report = by(&world, "viewer", "GET", &path, "").await;
+    assert!(report.text().contains("Lines lost") && report.text().contains("`db`"));
+    let report = by(&world, "scoped", "GET", &path, "").await;
+    assert!(report.text().contains("hbt.new_process"), "{}", report.text());
+    for other in ["`db`", "Read sensitive file", "Lines lost"] {
+        assert!(!report.text().contains(other), "{other}: {}", report.text());
+    }
 }
 
 #[tokio::test]
