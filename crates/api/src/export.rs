@@ -45,12 +45,11 @@ pub(crate) async fn answer(
             Ok((first, pieces))
         })
         .await?;
-    let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
+    let (sender, mut receiver) = mpsc::channel(PAGES_AHEAD);
     let state = state.clone();
     tokio::task::spawn_blocking(move || send(&state, first, pieces, &sender, &permit));
-    let body = stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|piece| (piece, receiver))
-    });
+    // The layer that compresses asks once more after the end.
+    let body = stream::poll_fn(move |context| receiver.poll_recv(context));
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));

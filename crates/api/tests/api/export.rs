@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hanabi_event::{Priority, SECOND};
 use serde_json::{Value, json};
 
-use crate::client::get;
+use crate::client::{get, request};
 use crate::world::{self, NOW, Setup, WEB, World};
 
 async fn filled() -> World {
@@ -69,6 +69,19 @@ async fn a_file_has_all_alerts_in_each_format() {
     let few = get(world.addr, "/api/export/alerts?format=ndjson&priority=critical&q=shell").await;
     let listed = get(world.addr, "/api/alerts?limit=1000&priority=critical&q=shell").await.json();
     assert_eq!(few.text().lines().count().min(1_000), listed["alerts"].as_array().unwrap().len());
+}
+
+#[tokio::test]
+async fn a_file_can_be_compressed() {
+    use std::io::Read as _;
+    let world = filled().await;
+    let plain = get(world.addr, "/api/export/alerts").await;
+    let path = "/api/export/alerts";
+    let packed = request(world.addr, "GET", path, &[("accept-encoding", "gzip")], b"").await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text());
 }
 
 #[tokio::test]
