@@ -11,7 +11,7 @@ source "$(dirname "$0")/lib.sh"
 # Command and the packages that bring it.
 build=("cc gcc libc6-dev" "git git")
 test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus"
-    "dockerd docker.io" "busybox busybox-static")
+    "dockerd docker.io" "busybox busybox-static" "python3 python3 python3-venv")
 
 wanted=("${build[@]}")
 [[ ${1:-build} == test ]] && wanted+=("${test[@]}")

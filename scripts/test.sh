@@ -57,6 +57,7 @@ step cargo clippy --workspace --all-targets "${features[@]}" --locked -- -D warn
 step cargo xtask tidy
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --no-deps --locked
 step tests
+step scripts/contract.sh
 HANABI_RECORDINGS=$(recordings)
 if [[ -z $HANABI_RECORDINGS ]]; then
     say "no recordings: the slow tier is left out (set HANABI_RECORDINGS to run it)"

@@ -18,7 +18,7 @@ mod session;
 mod tls;
 mod token;
 
-pub(crate) use access::allowed;
+pub(crate) use access::{allowed, is_open};
 pub(crate) use caller::{Asking, Caller, Shown};
 pub(crate) use credential::Credential;
 pub(crate) use gate::{Certificate, gate, log_in, note_refusal};

@@ -9,6 +9,8 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::is_open;
+
 /// A route as the document has it. A test holds this table against the router.
 pub(crate) struct Operation {
     pub(crate) method: &'static str,
@@ -112,6 +114,9 @@ fn describe(operation: &Operation) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
+    if is_open(&operation.method.to_uppercase(), operation.path) {
+        described["security"] = json!([]);
+    }
     match operation.body {
         None => {}
         Some("Events") => {

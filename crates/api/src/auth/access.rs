@@ -79,6 +79,11 @@ pub(crate) fn of(method: &str, path: &str) -> Entry {
     found
 }
 
+/// True for a route that asks nobody who they are.
+pub(crate) fn is_open(method: &str, path: &str) -> bool {
+    of(method, path) == Entry::Route(Access::Open)
+}
+
 /// What somebody may do, as methods and templates of paths.
 pub(crate) fn allowed(who: &Principal) -> Vec<String> {
     let admitted = ROUTES.iter().filter(|(_, _, access)| access.admits(who));

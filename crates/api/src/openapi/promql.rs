@@ -80,7 +80,9 @@ fn described(route: &Route, method: &str, parameters: &[Value]) -> Value {
             "422": answer("It has no meaning for these data, or asks for too much", "PromqlError"),
             "502": answer("The server of series.prometheus_url does not let us ask", "PromqlError"),
             "503": answer("It took too long, or nobody answers", "PromqlError"),
+            "401": problem(),
             "403": problem(),
+            "429": problem(),
             "500": problem(),
         },
     })
@@ -88,7 +90,7 @@ fn described(route: &Route, method: &str, parameters: &[Value]) -> Value {
 
 fn write() -> Value {
     let mut responses = json!({ "204": { "description": "All samples were taken" } });
-    for status in ["400", "403", "404", "413", "415", "500", "503"] {
+    for status in ["400", "401", "403", "404", "413", "415", "429", "500", "503"] {
         responses[status] = problem();
     }
     let body = json!({ "type": "string", "format": "binary" });
