@@ -4,6 +4,7 @@ mod export;
 mod page;
 mod promql;
 mod schemas;
+mod shapes;
 
 use serde_json::{Map, Value, json};
 
