@@ -34,10 +34,6 @@ pub(crate) use triage::ACTIONS;
 /// Every route; [`crate::openapi`] describes the same ones.
 pub(crate) fn router() -> Router<Arc<AppState>> {
     changes(Router::new())
-        .route("/", get(page::index))
-        .route("/app.js", get(page::script))
-        .route("/style.css", get(page::style))
-        .route("/icon.svg", get(page::icon))
         .route("/api/containers", get(containers::list))
         .route("/api/containers/{id}", get(containers::one))
         .route("/api/containers/{id}/logs", get(containers::logs))
@@ -75,7 +71,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/livez", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
-        .fallback(|| async { ApiError::NoRoute })
+        .fallback(page::page)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
 }
 
