@@ -22,6 +22,7 @@ step() {
 count() {
     sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
         function before(word,    i) { for (i = 2; i <= NF; i++) if ($i ~ "^" word) return $(i - 1); return 0 }
+        /^ *Tests  / { passed += before("passed"); failed += before("failed"); skipped += before("skipped") }
         /^ *Summary \[/ || /^test result: / {
             passed += before("passed"); failed += before("failed"); skipped += before("skipped")
         }
@@ -51,6 +52,8 @@ scripts/need.sh test
 # compiled anyway. That the plain build compiles is what the first clippy sees.
 features=(--features hanabi-server/embedding)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} INSTA_UPDATE=no
+# First, since the binary that is tested has it inside.
+step scripts/console.sh test
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo clippy --workspace --all-targets "${features[@]}" --locked -- -D warnings

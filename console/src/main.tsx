@@ -1,0 +1,20 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app";
+import { preferred, speak } from "./i18n";
+import { ALERTS_ONLY, stream } from "./live/store";
+import "./style.css";
+
+// After an upgrade the parts of the old console are gone: the new page knows the new ones.
+window.addEventListener("vite:preloadError", () => location.reload());
+
+const root = document.getElementById("root");
+if (root) {
+  await speak(preferred());
+  stream.follow(ALERTS_ONLY);
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );
+}
