@@ -12,6 +12,7 @@ import { link, useSearch } from "../lib/search";
 
 const Trend = lazy(() => import("../components/trend"));
 const WINDOWS = ["5m", "15m", "1h", "24h"];
+const MINUTES: Record<string, number> = { "5m": 5, "15m": 15, "1h": 60, "24h": 1440 };
 /** Alerts of the list that says where to begin. */
 const FIRST = 6;
 
@@ -62,7 +63,7 @@ export function Component() {
       </div>
       <Tiles data={data} />
       <div className="columns wide-first">
-        <TrendCard steps={data.alerts.window?.over_time ?? []} />
+        <TrendCard until={data.generated} window={window} />
         <First />
       </div>
       <Distributions data={data} />
@@ -137,9 +138,33 @@ function Tiles({ data }: { data: Schema["Overview"] }) {
   );
 }
 
-function TrendCard({ steps }: { steps: Schema["AlertStep"][] }) {
+/** The store's numbers, since those of the events begin anew with the service. */
+function useSteps(until: string | null, window: string) {
+  const asked = useQuery({
+    queryKey: ["overview", "steps", window],
+    queryFn: ({ signal }) => {
+      const end = Date.parse(until ?? "") + 1000;
+      const at = (time: number) => new Date(time).toISOString();
+      const query = {
+        start: at(end - (MINUTES[window] ?? 60) * 60_000),
+        end: at(end),
+        stats: true,
+        limit: 1,
+      };
+      return answer(api.GET("/api/alerts", { params: { query }, signal }));
+    },
+    enabled: until !== null,
+    refetchInterval: 15_000,
+  });
+  return asked.data?.stats?.over_time ?? NO_STEPS;
+}
+
+const NO_STEPS: Schema["AlertStep"][] = [];
+
+function TrendCard({ until, window }: { until: string | null; window: string }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const steps = useSteps(until, window);
   return (
     <section className="card tall" aria-label={t("overview.trend")}>
       <h2>{t("overview.trend")}</h2>

@@ -149,7 +149,8 @@ function Sources() {
                 <Raw value={one.id} />
               </td>
               <td>
-                <span className="tag">{one.state}</span> <Raw value={one.detail} mono={false} />
+                <span className="tag">{t(`source.${one.state as "running"}`, one.state)}</span>{" "}
+                <Raw value={one.detail} mono={false} />
               </td>
               <td>{number(one.received)}</td>
               <td className={one.dropped > 0 ? "bad" : ""}>{number(one.dropped)}</td>
@@ -217,7 +218,7 @@ function Suppressions() {
       >
         {asked.data?.suppressions.map((one) => (
           <tr key={one.id}>
-            <td>{one.scope}</td>
+            <td>{t(`scope.${one.scope}`)}</td>
             <td>
               <Raw value={one.value} />
             </td>

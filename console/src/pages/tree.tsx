@@ -31,6 +31,8 @@ export function Component() {
     refetchInterval: 60_000,
   });
   const snapshots = history.data?.snapshots ?? [];
+  // What has changed since the beginning is asked most.
+  const from = get("from") || (snapshots.at(-1)?.time ?? "");
   const option = (snapshot: Schema["Snapshot"]) => (
     <option key={snapshot.time} value={snapshot.time ?? ""}>
       {moment(snapshot.time, i18n.language)} ·{" "}
@@ -69,7 +71,7 @@ export function Component() {
               value={get("from")}
               onChange={(event) => set({ from: event.target.value })}
             >
-              <option value="">{t("tree.noCompare")}</option>
+              <option value="">{t("tree.baseline")}</option>
               {snapshots.map(option)}
             </select>
           </label>
@@ -90,7 +92,7 @@ export function Component() {
         <Exports path="/api/export/hbt" values={{ container_id: id }} />
       </div>
       {view === "" && <Outline id={id} at={get("at")} />}
-      {view === "diff" && get("from") !== "" && <Diff id={id} from={get("from")} to={get("at")} />}
+      {view === "diff" && from !== "" && <Diff id={id} from={from} to={get("at")} />}
       {view === "quarantine" && <Quarantine id={id} />}
     </>
   );
