@@ -2,12 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint docs bench eval clean
+.PHONY: help run build console test fmt lint docs bench eval clean
 
 help:
 	@echo "make run     build and start the service on http://127.0.0.1:8000"
 	@echo "make test    everything that CI runs: format, lints, documents, tests"
-	@echo "make build   the release binary"
+	@echo "make build   the release binary, with the console in it"
+	@echo "make console the web console alone; it goes into the next build"
 	@echo "make fmt     format the code"
 	@echo "make lint    format check, clippy, tidy"
 	@echo "make docs    write the generated documents anew"
@@ -20,7 +21,11 @@ run:
 
 build:
 	@scripts/need.sh build
+	@scripts/console.sh
 	cargo build --release --locked --bin hanabi
+
+console:
+	@scripts/console.sh
 
 test:
 	@scripts/test.sh

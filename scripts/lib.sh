@@ -8,6 +8,12 @@ say() { printf '%s\n' "$*" >&2; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Whether Node.js and npm can build the console.
+node_is_new_enough() {
+    has npm && has node &&
+        node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+}
+
 # The folder with the full recordings, or nothing.
 recordings() {
     local folder=${HANABI_RECORDINGS:-../shared/recordings}

@@ -4,14 +4,16 @@
 #
 # It needs root or sudo only where something is missing. What cannot be installed
 # is named; only a missing compiler stops the build, since tests that need
-# Prometheus' tools or zstd skip themselves without them.
+# Prometheus' tools, zstd or Chromium skip themselves without them, and a binary
+# without the web console says so on its page.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 # Command and the packages that bring it.
 build=("cc gcc libc6-dev" "git git")
 test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus"
-    "dockerd docker.io" "busybox busybox-static" "python3 python3 python3-venv")
+    "dockerd docker.io" "busybox busybox-static" "python3 python3 python3-venv"
+    "chromium chromium" "fc-list fontconfig fonts-noto-cjk")
 
 wanted=("${build[@]}")
 [[ ${1:-build} == test ]] && wanted+=("${test[@]}")
@@ -58,6 +60,9 @@ if ((${#packages[@]})); then
     fi
 fi
 
+if ! node_is_new_enough; then
+    say "missing: Node.js 20.19 or newer with npm, for the web console; see https://nodejs.org"
+fi
 if ! has cargo; then
     say "missing: Rust 1.95 or newer with cargo, rustfmt and clippy; see https://rustup.rs"
     exit 1

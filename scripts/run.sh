@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the release binary and starts the service; arguments go to `hanabi run`.
+# Builds the web console and the release binary, and starts the service; arguments go to `hanabi run`.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 scripts/need.sh build
+scripts/console.sh
 cargo build --release --locked --bin hanabi
 hanabi=$(binary)
 cat >&2 <<END

@@ -22,6 +22,7 @@ step() {
 count() {
     sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
         function before(word,    i) { for (i = 2; i <= NF; i++) if ($i ~ "^" word) return $(i - 1); return 0 }
+        /^ *Tests  / || /^end to end: / { passed += before("passed"); failed += before("failed"); skipped += before("skipped") }
         /^ *Summary \[/ || /^test result: / {
             passed += before("passed"); failed += before("failed"); skipped += before("skipped")
         }
@@ -35,6 +36,16 @@ tests() {
     else
         cargo test --workspace "${features[@]}" --locked
     fi
+}
+
+# The console in a browser, against the binary that the tests have built.
+end_to_end() {
+    if ! node_is_new_enough; then
+        say "no Node.js: the console's end-to-end tests are left out"
+        return
+    fi
+    cargo build --bin hanabi "${features[@]}" --locked
+    (cd console && npm run --silent e2e)
 }
 
 slow_tests() {
@@ -51,6 +62,8 @@ scripts/need.sh test
 # compiled anyway. That the plain build compiles is what the first clippy sees.
 features=(--features hanabi-server/embedding)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} INSTA_UPDATE=no
+# First, since the binary that is tested has it inside.
+step scripts/console.sh test
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo clippy --workspace --all-targets "${features[@]}" --locked -- -D warnings
@@ -58,6 +71,7 @@ step cargo xtask tidy
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --no-deps --locked
 step tests
 step scripts/contract.sh
+step end_to_end
 HANABI_RECORDINGS=$(recordings)
 if [[ -z $HANABI_RECORDINGS ]]; then
     say "no recordings: the slow tier is left out (set HANABI_RECORDINGS to run it)"

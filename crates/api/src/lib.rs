@@ -1,4 +1,4 @@
-//! The gateway: REST, server-sent events and the first page.
+//! The gateway: REST, server-sent events and the console.
 //!
 //! Everything here reads what others publish. [`Live`] and [`StreamHub`] are the engine's side: it
 //! puts whole values in and never waits. [`EngineHandle`] asks the engine for what only it has. What

@@ -21,7 +21,7 @@ use crate::counters::count;
 use crate::error::{ApiError, Denied};
 
 /// Nothing but what comes from here: event text is written by attackers, and the page shows it.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+pub(crate) const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                    img-src 'self' data:; base-uri 'none'; form-action 'none'; \
                    frame-ancestors 'none'";
 
@@ -170,7 +170,8 @@ async fn counted(State(state): State<Arc<AppState>>, mut request: Request, next:
 
 fn finish_head(headers: &mut HeaderMap, asking: &Asking) {
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // The console's page has a policy with a nonce of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

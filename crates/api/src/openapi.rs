@@ -6,6 +6,7 @@ mod operations;
 mod page;
 mod promql;
 mod schemas;
+mod shapes;
 
 use serde_json::{Map, Value, json};
 

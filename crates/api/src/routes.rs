@@ -35,10 +35,6 @@ pub(crate) use triage::ACTIONS;
 /// Every route; [`crate::openapi`] describes the same ones.
 pub(crate) fn router() -> Router<Arc<AppState>> {
     changes(Router::new())
-        .route("/", get(page::index))
-        .route("/app.js", get(page::script))
-        .route("/style.css", get(page::style))
-        .route("/icon.svg", get(page::icon))
         .route("/api/containers", get(containers::list))
         .route("/api/containers/{id}", get(containers::one))
         .route("/api/containers/{id}/logs", get(containers::logs))
@@ -75,13 +71,14 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))
         .route("/api/docs", get(operations::docs))
+        .route("/api/docs.css", get(operations::docs_style))
         .merge(prometheus_routes())
         .route("/ingest/falco", post(ingest::falco))
         .route("/healthz", get(operations::health))
         .route("/livez", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
-        .fallback(|| async { ApiError::NoRoute })
+        .fallback(page::page)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
 }
 

@@ -92,10 +92,6 @@ pub(crate) fn allowed(who: &Principal) -> Vec<String> {
 
 /// Every route. A test holds it to the document of the routes.
 pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
-    ("GET", "/", Access::Open),
-    ("GET", "/app.js", Access::Open),
-    ("GET", "/style.css", Access::Open),
-    ("GET", "/icon.svg", Access::Open),
     ("GET", "/healthz", Access::Open),
     ("GET", "/livez", Access::Open),
     ("GET", "/readyz", Access::Open),
@@ -104,6 +100,7 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/write", Access::Ingest),
     ("GET", "/api/openapi.json", Access::SignedIn),
     ("GET", "/api/docs", Access::SignedIn),
+    ("GET", "/api/docs.css", Access::SignedIn),
     ("GET", "/api/containers", Access::Viewer),
     ("GET", "/api/containers/{id}", Access::Viewer),
     ("GET", "/api/containers/{id}/logs", Access::Viewer),

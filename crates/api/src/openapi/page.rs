@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(super) fn page(document: &Value) -> Result<String, fmt::Error> {
     let mut html = String::from(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hanabi: API</title>\
-         <link rel=\"stylesheet\" href=\"/style.css\"></head><body class=\"reference\"><main>\n\
+         <link rel=\"stylesheet\" href=\"/api/docs.css\"></head><body><main>\n\
          <h1>Hanabi: API</h1>\n<p>",
     );
     escape(&mut html, text(&document["info"]["description"]))?;

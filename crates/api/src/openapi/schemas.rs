@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::shapes::{self, count, counts, list, of, text, time};
+
 /// Every schema by its name.
 pub(super) fn all() -> Value {
     let mut all = answers();
-    for more in [done(), bodies(), super::promql::schemas()] {
+    for more in [done(), bodies(), shapes::all(), super::promql::schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -14,7 +16,7 @@ pub(super) fn all() -> Value {
 }
 
 /// An object that has all of these fields.
-fn object(fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
@@ -31,34 +33,44 @@ fn body(fields: &[(&str, Value)], required: &[&str]) -> Value {
 
 /// What changes answer, and the lists of what was decided.
 fn done() -> Value {
-    let list = json!({ "type": "array", "items": { "type": "object" } });
-    let count = json!({ "type": "integer", "minimum": 0 });
-    let text = json!({ "type": "string" });
     let dry_run = ("dry_run", json!({ "type": "boolean" }));
-    let alerts = ("alerts", count.clone());
-    let alert = ("alert", json!({ "type": ["object", "null"] }));
-    let nodes = ("nodes", count.clone());
-    let (refused, done) = (("refused", list.clone()), ("done", count));
-    let members = ("members", json!({ "type": "array", "items": { "type": "string" } }));
+    let alerts = ("alerts", count());
+    let alert = ("alert", json!({ "oneOf": [of("AlertRow"), { "type": "null" }] }));
+    let (refused, done) = (("refused", list(&of("BulkRefusal"))), ("done", count()));
     let cursor = ("next_cursor", json!({ "type": ["string", "null"] }));
-    let (identity, phase) = (("identity", text.clone()), ("phase", text.clone()));
+    let (identity, phase) = (("identity", text()), ("phase", text()));
+    let mut triaged = object(&[dry_run.clone(), alerts.clone(), alert]);
+    for (name, schema, about) in [
+        ("suppression", json!({ "type": "object" }), "What a suppression came to"),
+        ("nodes", count(), "Nodes that a promotion adds"),
+        ("accepts", count(), "Dangerous behaviours that a promotion accepts"),
+        ("lets_through", list(&text()), "What else a promotion lets through, the first of it"),
+        ("lets_through_total", count(), "How much that is"),
+        ("undone", text(), "The action that an undo took back"),
+    ] {
+        triaged["properties"][name] = schema;
+        triaged["properties"][name]["description"] = about.into();
+    }
+    let mut me = object(&[("name", text()), ("role", text()),
+        ("scope", json!({ "type": "object" })), ("allowed", list(&text()))]);
+    // In a session only: what its changes carry in `x-csrf-token`.
+    me["properties"]["csrf"] = json!({ "type": ["string", "null"] });
     json!({
         "DryRun": object(std::slice::from_ref(&dry_run)),
         "Done": object(&[dry_run.clone(), alerts.clone()]),
-        "Triaged": object(&[dry_run.clone(), alerts.clone(), alert]),
+        "Triaged": triaged,
         "BulkDone": object(&[dry_run.clone(), done, alerts, refused]),
         "Operated": object(&[dry_run.clone(), identity.clone(), phase]),
-        "Split": object(&[dry_run, identity.clone(), members, nodes]),
-        "Suppressions": object(&[("suppressions", list.clone())]),
-        "Maintenance": object(&[("maintenance", list.clone())]),
-        "Tokens": object(&[("tokens", list.clone())]),
-        "MadeToken": object(&[("id", text.clone()), ("token", text.clone())]),
-        "Revoked": object(&[("id", text.clone())]),
+        "Split": object(&[dry_run, identity.clone(), ("members", list(&text())), ("nodes", count())]),
+        "Suppressions": object(&[("suppressions", list(&of("Suppression")))]),
+        "Maintenance": object(&[("maintenance", list(&of("MaintenanceWindow")))]),
+        "Tokens": object(&[("tokens", list(&json!({ "type": "object" })))]),
+        "MadeToken": object(&[("id", text()), ("token", text())]),
+        "Revoked": object(&[("id", text())]),
         "LoggedOut": object(&[("ended", json!({ "type": "boolean" }))]),
-        "Me": object(&[("name", text.clone()), ("role", text.clone()),
-            ("scope", json!({ "type": "object" })), ("allowed", json!({ "type": "array" }))]),
-        "Audit": object(&[("audit", list.clone()), cursor]),
-        "Quarantine": object(&[identity, ("quarantine", list)]),
+        "Me": me,
+        "Audit": object(&[("audit", list(&of("AuditEntry"))), cursor]),
+        "Quarantine": object(&[identity, ("quarantine", list(&of("QuarantineItem")))]),
     })
 }
 
@@ -119,35 +131,37 @@ fn bodies() -> Value {
 
 /// What the reading routes answer.
 fn answers() -> Value {
-    let any = json!({ "type": "object" });
-    let list = json!({ "type": "array", "items": { "type": "object" } });
-    let count = json!({ "type": "integer", "minimum": 0 });
-    let time = json!({ "type": ["string", "null"] });
-    let text = json!({ "type": "string" });
+    let any = json!({ "type": "object", "additionalProperties": true });
     let cursor = ("next_cursor", json!({ "type": ["string", "null"] }));
+    let profile = json!({ "oneOf": [of("Profile"), { "type": "null" }] });
+    let mut alerts = object(&[("alerts", list(&of("AlertRow"))), cursor.clone()]);
+    alerts["properties"]["stats"] = of("AlertStats");
     json!({
         "Object": any,
-        "Plain": text,
-        "Accepted": object(&[("accepted", count.clone())]),
-        "Containers": object(&[("generated", time.clone()), ("total", count.clone()), ("containers", list.clone()), cursor.clone()]),
-        "Container": object(&[("container", any.clone()), ("profile", json!({ "type": ["object", "null"] }))]),
-        "Logs": object(&[("events", list.clone()), cursor.clone(), ("scanned_until", time.clone())]),
-        "Alerts": object(&[("alerts", list.clone()), cursor.clone()]),
-        "Alert": object(&[("id", text.clone()), ("fingerprint", text.clone()), ("priority", text.clone()), ("summary", any.clone())]),
-        "Incidents": object(&[("incidents", list.clone()), cursor]),
-        "Incident": object(&[("incident", any.clone()), ("alerts", list.clone())]),
-        "Overview": object(&[("generated", time.clone()), ("events", any.clone()), ("alerts", any.clone()),
-            ("containers", any.clone()), ("totals", any.clone()), ("lost", count.clone()), ("sources", list.clone())]),
-        "TreeNode": object(&[("name", text.clone()), ("type", text.clone()), ("events_count", count.clone()),
+        "Plain": text(),
+        "Accepted": object(&[("accepted", count())]),
+        "Containers": object(&[("generated", time()), ("total", count()),
+            ("containers", list(&of("ContainerRow"))), cursor.clone()]),
+        "Container": object(&[("container", of("ContainerRow")), ("profile", profile)]),
+        "Logs": object(&[("events", list(&of("LogRow"))), cursor.clone(), ("scanned_until", time())]),
+        "Alerts": alerts,
+        "Alert": of("AlertRow"),
+        "Incidents": object(&[("incidents", list(&of("IncidentRow"))), cursor]),
+        "Incident": object(&[("incident", of("IncidentRow")), ("alerts", list(&of("AlertRow")))]),
+        "Overview": object(&[("generated", time()), ("events", of("OverviewEvents")),
+            ("alerts", of("OverviewAlerts")), ("containers", of("OverviewContainers")),
+            ("totals", of("IngestTotals")), ("lost", count()), ("sources", list(&of("Source")))]),
+        "TreeNode": object(&[("name", text()), ("type", text()), ("events_count", count()),
             ("metadata", any.clone()),
-            ("children", json!({ "type": "object", "additionalProperties": { "$ref": "#/components/schemas/TreeNode" } }))]),
-        "History": object(&[("identity", text.clone()), ("snapshots", list.clone())]),
-        "Diff": object(&[("identity", text.clone()), ("from", time.clone()), ("to", time.clone()),
-            ("added", list.clone()), ("removed", list.clone()), ("left_out", count.clone())]),
-        "Sources": object(&[("sources", list.clone()), ("totals", any.clone())]),
-        "Rejected": object(&[("rejected", list), ("totals", any.clone())]),
+            ("children", json!({ "type": "object", "additionalProperties": of("TreeNode") }))]),
+        "History": object(&[("identity", text()), ("snapshots", list(&of("Snapshot")))]),
+        "Diff": object(&[("identity", text()), ("from", time()), ("to", time()),
+            ("added", list(&of("Difference"))), ("removed", list(&of("Difference"))),
+            ("left_out", count())]),
+        "Sources": object(&[("sources", list(&of("Source"))), ("totals", of("IngestTotals"))]),
+        "Rejected": object(&[("rejected", list(&of("RejectedLine"))), ("totals", counts())]),
         "Envelope": object(&[("type", json!({ "type": "string", "enum": ["event", "alert", "heartbeat"] })),
-            ("ts", text.clone()), ("container", json!({ "type": ["string", "null"] })), ("payload", any)]),
-        "Problem": object(&[("type", text.clone()), ("title", text.clone()), ("status", json!({ "type": "integer" })), ("detail", text)]),
+            ("ts", text()), ("container", json!({ "type": ["string", "null"] })), ("payload", any)]),
+        "Problem": object(&[("type", text()), ("title", text()), ("status", json!({ "type": "integer" })), ("detail", text())]),
     })
 }

@@ -79,6 +79,12 @@ pub(crate) async fn openapi() -> Response {
     Json(openapi::document()).into_response()
 }
 
+/// `GET /api/docs.css`: how that looks.
+pub(crate) async fn docs_style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../openapi/page.css"))
+        .into_response()
+}
+
 /// `GET /api/docs`: the same for people.
 pub(crate) async fn docs() -> Result<Response, ApiError> {
     let page = openapi::page().map_err(ApiError::internal)?;

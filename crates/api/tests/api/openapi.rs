@@ -34,14 +34,54 @@ async fn every_documented_operation_exists_and_answers_as_documented() {
 
 fn required_fields(document: &Value, operation: &Value, body: &Value, path: &str) {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-    if schema["type"] == "array" {
-        assert!(body.is_array(), "{path} is no list");
+    conforms(document, schema, body, path);
+}
+
+/// A value is what its schema says, has all that it requires, and nothing that it does not name.
+fn conforms(document: &Value, schema: &Value, value: &Value, at: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let schema = document.pointer(name.trim_start_matches('#')).expect(name);
+        return conforms(document, schema, value, at);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        if !value.is_null() {
+            conforms(document, &choices[0], value, at);
+        }
         return;
     }
-    let name = schema["$ref"].as_str().unwrap().trim_start_matches('#');
-    let schema = document.pointer(name).unwrap();
+    let types = match &schema["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect::<Vec<_>>(),
+    };
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+        Value::Number(n) if n.is_u64() || n.is_i64() => "integer",
+        Value::Number(_) => "number",
+    };
+    let fits = types.contains(&is) || is == "integer" && types.contains(&"number");
+    assert!(types.is_empty() || fits, "{at} is {is}, not {types:?}");
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{at} is {value}");
+    }
+    for item in value.as_array().into_iter().flatten() {
+        conforms(document, &schema["items"], item, &format!("{at}[]"));
+    }
+    let Some(fields) = value.as_object() else { return };
     for field in schema["required"].as_array().into_iter().flatten() {
-        assert!(body.get(field.as_str().unwrap()).is_some(), "{path} has no {field}");
+        assert!(value.get(field.as_str().unwrap()).is_some(), "{at} has no {field}");
+    }
+    for (name, field) in fields {
+        let named = schema["properties"].get(name);
+        let of = named.or_else(|| schema.get("additionalProperties")).filter(|s| s.is_object());
+        let open = schema["additionalProperties"] == true || schema["properties"].is_null();
+        assert!(of.is_some() || open, "{at} has {name}, which the document does not");
+        if let Some(of) = of {
+            conforms(document, of, field, &format!("{at}/{name}"));
+        }
     }
 }
 

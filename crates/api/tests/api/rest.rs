@@ -329,26 +329,60 @@ async fn rejected_lines_are_kept() {
     assert_eq!(answer["totals"]["not_json"], 7);
 }
 
+/// Names of files in a page: what follows `src="` and `href="`.
+fn links(page: &str) -> Vec<&str> {
+    let starts = page.match_indices("src=\"").chain(page.match_indices("href=\""));
+    starts
+        .filter_map(|(at, word)| page[at + word.len()..].split('"').next())
+        .filter(|path| path.starts_with('/') && !path.starts_with("/api/"))
+        .collect()
+}
+
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
     let world = World::start(Setup::default()).await;
     let page = get(world.addr, "/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+    assert_eq!(page.header("cache-control"), "no-cache");
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(page.header("x-content-type-options"), "nosniff");
-    for (path, kind) in
-        [("/app.js", "text/javascript"), ("/style.css", "text/css"), ("/icon.svg", "image/svg+xml")]
-    {
+    let text = page.text();
+    assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
+    assert!(!text.contains("onclick=") && !text.contains("style="), "no inline code");
+    assert!(!text.contains("__NONCE__"), "{text}");
+    // Without a built console there are none.
+    for path in links(&text) {
         let asset = get(world.addr, path).await;
-        assert!(asset.header("content-type").starts_with(kind), "{path}");
-        assert!(!asset.text().contains("innerHTML"), "{path}");
+        let forever = asset.header("cache-control").contains("immutable");
+        assert_eq!((asset.status, forever), (200, path.starts_with("/assets/")), "{path}");
     }
-    for text in [page.text(), get(world.addr, "/app.js").await.text()] {
-        let text = text.replace("http://www.w3.org/2000/svg", "");
-        assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
-        assert!(!text.contains("onclick=") && !text.contains("style="), "no inline code");
+}
+
+#[tokio::test]
+async fn links_into_the_console_open_for_browsers_only() {
+    let world = World::start(Setup::default()).await;
+    let html = [("accept", "text/html,application/xhtml+xml;q=0.9")];
+    for (method, path, headers, status) in [
+        ("GET", "/alerts?state=open", &html[..], 200),
+        ("GET", "/containers/web/logs", &html[..], 200),
+        ("GET", "/alerts", &[][..], 404),
+        ("POST", "/alerts", &html[..], 404),
+        ("GET", "/api/nothing", &html[..], 404),
+        ("GET", "/assets/gone.js", &html[..], 404),
+        ("GET", "/ingest/nothing", &html[..], 404),
+    ] {
+        let answer = request(world.addr, method, path, headers, b"").await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        let kind =
+            if status == 200 { "text/html; charset=utf-8" } else { "application/problem+json" };
+        assert_eq!(answer.header("content-type"), kind, "{method} {path}");
     }
+    // No two answers share the nonce of their styles.
+    let (first, second) = (get(world.addr, "/").await, get(world.addr, "/").await);
+    let policies = [&first, &second].map(|page| page.header("content-security-policy"));
+    assert_eq!(policies[0] == policies[1], !policies[0].contains("nonce-"));
 }
 
 #[tokio::test]

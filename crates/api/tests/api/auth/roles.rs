@@ -84,7 +84,7 @@ fn told(answer: &crate::client::Answer, who: &str, path: &str) {
 #[tokio::test]
 async fn the_page_and_paths_that_are_not_there_tell_nobody_anything() {
     let world = world().await;
-    for (path, status) in [("/", 200), ("/app.js", 200), ("/nothing", 404), ("/api/nothing", 404)] {
+    for (path, status) in [("/", 200), ("/nothing", 404), ("/api/nothing", 404)] {
         assert_eq!(get(world.addr, path).await.status, status, "{path}");
     }
     for who in ["nobody", "admin"] {

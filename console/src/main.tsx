@@ -1,0 +1,22 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app";
+import { whoAmI } from "./api/session";
+import { preferred, speak } from "./i18n";
+import { ALERTS_ONLY, stream } from "./live/store";
+import "./style.css";
+
+// After an upgrade the parts of the old console are gone: the new page knows the new ones.
+window.addEventListener("vite:preloadError", () => location.reload());
+
+const root = document.getElementById("root");
+if (root) {
+  // Whoever has to log in sees that first, and not an empty page.
+  await Promise.all([speak(preferred()), whoAmI()]);
+  stream.follow(ALERTS_ONLY);
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );
+}

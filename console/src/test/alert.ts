@@ -1,0 +1,50 @@
+import type { Alert } from "../api/client";
+
+const container = {
+  id: "112497b102cd",
+  name: "web",
+  host: "vm",
+  pod: "",
+  image: "nginx:1.25",
+  count: 3,
+  last_seen: "2026-11-22T09:20:00Z",
+};
+
+/** A shell that a web server has started. */
+export const ALERT: Alert = {
+  id: "a1",
+  fingerprint: "f1",
+  state: "open",
+  source: "hanabi",
+  rule: "hbt.new_process",
+  priority: "Critical",
+  score: 0.91,
+  score_parts: [{ name: "kind", value: 0.9 }],
+  host: "vm",
+  identity: "web@vm",
+  container,
+  containers: [container],
+  containers_total: 1,
+  k8s: { namespace: "", pod: "" },
+  kind: "new_process",
+  path: { learned: ["process_branch", "execve"], token: "sh", raw: "/bin/sh -c <b>id</b>" },
+  expected: [{ token: "nginx", count: 120 }],
+  nearest: { token: "ssl", similarity: 0.3, threshold: 0.8 },
+  evidence: [{ kind: "new_file", process: "sh", token: "/tmp/x", score: 0.5, count: 2 }],
+  lineage: [
+    { name: "nginx", executable: "/usr/sbin/nginx", command_line: "nginx: worker", pid: 7 },
+  ],
+  mitre: ["T1059"],
+  count: 3,
+  first_seen: "2026-11-22T09:19:00Z",
+  last_seen: "2026-11-22T09:20:00Z",
+  activity: [],
+  phase: "detecting",
+  incident: "i1",
+  samples: [{ rule: "process" }],
+  summary: { en: "nginx started a shell", zh: "nginx 启动了 shell" },
+  assignee: "",
+  history: [],
+  notifications: 1,
+  held: false,
+};
