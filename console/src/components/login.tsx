@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { logIn } from "../api/session";
 
@@ -8,6 +8,8 @@ export function Login() {
   const [token, setToken] = useState("");
   const [failed, setFailed] = useState<"refused" | "unreachable" | null>(null);
   const [busy, setBusy] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -24,9 +26,9 @@ export function Login() {
         <label htmlFor="token">{t("login.token")}</label>
         <input
           id="token"
+          ref={field}
           type="password"
           autoComplete="off"
-          autoFocus
           required
           value={token}
           onChange={(event) => setToken(event.target.value)}

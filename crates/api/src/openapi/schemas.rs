@@ -51,10 +51,6 @@ fn done() -> Value {
         triaged["properties"][name] = schema;
         triaged["properties"][name]["description"] = about.into();
     }
-    let mut me = object(&[("name", text()), ("role", text()),
-        ("scope", json!({ "type": "object" })), ("allowed", list(&text()))]);
-    // In a session only: what its changes carry in `x-csrf-token`.
-    me["properties"]["csrf"] = json!({ "type": ["string", "null"] });
     json!({
         "DryRun": object(std::slice::from_ref(&dry_run)),
         "Done": object(&[dry_run.clone(), alerts.clone()]),
@@ -64,11 +60,9 @@ fn done() -> Value {
         "Split": object(&[dry_run, identity.clone(), ("members", list(&text())), ("nodes", count())]),
         "Suppressions": object(&[("suppressions", list(&of("Suppression")))]),
         "Maintenance": object(&[("maintenance", list(&of("MaintenanceWindow")))]),
-        "Tokens": object(&[("tokens", list(&json!({ "type": "object" })))]),
-        "MadeToken": object(&[("id", text()), ("token", text())]),
-        "Revoked": object(&[("id", text())]),
+        "Tokens": object(&[("tokens", list(&of("TokenRow")))]),
+        "Revoked": object(&[("id", text()), ("revoked", json!({ "type": "boolean" }))]),
         "LoggedOut": object(&[("ended", json!({ "type": "boolean" }))]),
-        "Me": me,
         "Audit": object(&[("audit", list(&of("AuditEntry"))), cursor]),
         "Quarantine": object(&[identity, ("quarantine", list(&of("QuarantineItem")))]),
     })

@@ -301,7 +301,7 @@ fn decisions() -> Value {
         "AuditEntry": fields(&[
             (&["sequence"], count()),
             (&["at"], time()),
-            (&["by", "action", "object", "outcome"], text()),
+            (&["by", "action", "object", "outcome", "address", "request"], text()),
             (&["detail"], json!({})),
         ]),
         "QuarantineItem": fields(&[
@@ -309,6 +309,17 @@ fn decisions() -> Value {
             (&["seconds"], count()),
             (&["accepted", "rejected"], flag()),
         ]),
+        "Scope": fields(&[(&["namespaces", "containers"], list(&text()))]),
+        "Me": fields(&[
+            (&["name", "role", "kind"], text()),
+            (&["scope"], of("Scope")),
+            (&["authentication"], words(&["none", "required"])),
+            // In a session only: what its changes carry in `x-csrf-token`.
+            (&["csrf"], json!({ "type": ["string", "null"] })),
+            (&["allowed"], list(&text())),
+        ]),
+        "TokenRow": token(),
+        "MadeToken": made_token(),
         "BulkRefusal": fields(&[(&["id", "reason"], text())]),
     })
 }
@@ -321,4 +332,21 @@ fn trees() -> Value {
             (&["events_count", "nodes"], count()),
         ]),
     })
+}
+
+/// A token in lists.
+fn token() -> Value {
+    fields(&[
+        (&["id", "name", "role", "created_by"], text()),
+        (&["scope"], of("Scope")),
+        (&["created", "expires", "last_used"], time()),
+        (&["active"], flag()),
+    ])
+}
+
+/// The one answer that has the token itself.
+fn made_token() -> Value {
+    let mut made = token();
+    made["properties"]["token"] = text();
+    made
 }
