@@ -32,6 +32,7 @@ export default defineConfig({
     environment: "jsdom",
     setupFiles: "src/test/setup.ts",
     restoreMocks: true,
+    testTimeout: 30_000,
     include: ["src/**/*.test.{ts,tsx}"],
   },
 });

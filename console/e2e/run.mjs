@@ -277,9 +277,9 @@ try {
   await check("the address is the filter", filters);
   await check("text from containers is text", hostile);
   await check("both languages are spoken, and remembered", languages);
-  await check("a restart of the service is survived", reconnect);
   await check("the overview is soon there", ready);
   await check("every page is accessible, in both themes and on a phone", looks);
+  await check("a restart of the service is survived", reconnect);
   await check("nothing was loaded from elsewhere, and no policy broken", () =>
     assert.deepEqual(wrongs, []),
   );

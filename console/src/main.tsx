@@ -7,7 +7,12 @@ import { ALERTS_ONLY, stream } from "./live/store";
 import "./style.css";
 
 // After an upgrade the parts of the old console are gone: the new page knows the new ones.
-window.addEventListener("vite:preloadError", () => location.reload());
+// Once is enough: a part that is missing still is missing for good.
+window.addEventListener("vite:preloadError", () => {
+  if (sessionStorage.getItem("hanabi.reloaded") === location.pathname) return;
+  sessionStorage.setItem("hanabi.reloaded", location.pathname);
+  location.reload();
+});
 
 const root = document.getElementById("root");
 if (root) {

@@ -14,20 +14,28 @@ fn main() -> Result<(), Box<dyn Error>> {
         collect(&dist, &mut files)?;
     }
     files.sort();
+    // Copies, so that a console that is built meanwhile takes no file away from the compiler.
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let copies = out.join("console");
+    if copies.is_dir() {
+        fs::remove_dir_all(&copies)?;
+    }
     let mut table = String::from("static FILES: &[File] = &[\n");
     for file in files {
-        let path = file.strip_prefix(&dist)?.to_string_lossy().replace('\\', "/");
-        let (path, media) = (format!("/{path}"), media(&file)?);
-        let file = file.canonicalize()?;
-        let file =
-            file.to_str().ok_or("the path of console/dist is no UTF-8: move the repository")?;
+        let path = file.strip_prefix(&dist)?;
+        let copy = copies.join(path);
+        fs::create_dir_all(copy.parent().unwrap_or(&copies))?;
+        fs::copy(&file, &copy)?;
+        let path = path.to_str().ok_or("a file in console/dist has no UTF-8 name")?;
+        let (path, media) = (format!("/{}", path.replace('\\', "/")), media(&file)?);
         writeln!(
             table,
-            "File {{ path: {path:?}, media: {media:?}, bytes: include_bytes!({file:?}) }},"
+            "File {{ path: {path:?}, media: {media:?}, \
+             bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/console\", {path:?})) }},"
         )?;
     }
     table.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("console.rs"), table)?;
+    fs::write(out.join("console.rs"), table)?;
     Ok(())
 }
 

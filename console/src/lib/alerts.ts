@@ -104,6 +104,8 @@ export function useAlerts(filter: Filter) {
         }),
       ),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    // While the page is open the stream tells what changes; what was missed before it is asked for.
+    refetchOnMount: "always",
     refetchOnWindowFocus: false,
     staleTime: Infinity,
   });

@@ -288,15 +288,15 @@ function Maintenance() {
           aria-label={t("system.containerPattern")}
           onChange={(event) => setContainer(event.target.value)}
         />
+        <label htmlFor="hours">{t("system.hours")}</label>
         <input
+          id="hours"
           className="input"
           type="number"
           min="0.25"
           step="0.25"
           required
           value={hours}
-          aria-label={t("system.hours")}
-          title={t("system.hours")}
           onChange={(event) => setHours(event.target.value)}
         />
         <button type="submit" className="button" disabled={add.isPending}>

@@ -1,6 +1,9 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+// A loaded machine takes a while to fetch a page's part.
+configure({ asyncUtilTimeout: 15_000 });
 
 afterEach(() => {
   cleanup();

@@ -353,7 +353,7 @@ async fn the_page_loads_nothing_from_elsewhere() {
     assert!(!text.contains("onclick=") && !text.contains("style="), "no inline code");
     assert!(!text.contains("__NONCE__"), "{text}");
     // Without a built console there are none.
-    for path in links(&text) {
+    for path in links(text) {
         let asset = get(world.addr, path).await;
         let forever = asset.header("cache-control").contains("immutable");
         assert_eq!((asset.status, forever), (200, path.starts_with("/assets/")), "{path}");
