@@ -4,7 +4,8 @@
 # document names; none may be a server error. Once without authentication, once as an
 # admin, and once as nobody, who must be refused.
 #
-# `contract.sh [EXAMPLES]`: requests made for each route, 15 by default.
+# `contract.sh [EXAMPLES]`: requests made for each route, 15 by default. FEATURES names
+# features that the binary is built with.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -19,7 +20,7 @@ if [[ ! -x $tools/bin/schemathesis ]]; then
     python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet "schemathesis==$version"
 fi
-cargo build --quiet --locked --bin hanabi
+cargo build --quiet --locked --bin hanabi ${FEATURES:+--features "$FEATURES"}
 hanabi=$(pwd)/${CARGO_TARGET_DIR:-target}/debug/hanabi
 work=$(mktemp -d)
 service=
