@@ -12,7 +12,6 @@ mod feedback;
 mod metrics;
 #[path = "../../../detect/tests/kit/outline.rs"]
 mod outline;
-mod page;
 mod recordings;
 mod restart;
 mod rooms;
