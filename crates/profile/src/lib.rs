@@ -48,6 +48,6 @@ pub use revision::{Addition, MAX_ADDITIONS, MAX_DIFFS, MAX_REVISIONS, RevisionDi
 pub use split::SplitError;
 pub use stored::{PROFILE_VERSION, ProfileError};
 pub use tree::{Incidences, REST, Tree, covers};
-pub use tree_diff::{Difference, TreeDiff};
+pub use tree_diff::{Difference, TreeDiff, push_pointer};
 pub use tree_node::TreeNode;
 pub use view::SNAPSHOT_VERSION;

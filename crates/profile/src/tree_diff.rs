@@ -46,7 +46,7 @@ impl TreeDiff {
         let length = pointer.len();
         let keys: BTreeSet<&String> = before.children.keys().chain(after.children.keys()).collect();
         for key in keys {
-            step(pointer, key);
+            push_pointer(pointer, key);
             match (before.children.get(key), after.children.get(key)) {
                 (Some(known), Some(node)) => self.walk(known, node, pointer, limit),
                 (None, Some(node)) => {
@@ -62,7 +62,8 @@ impl TreeDiff {
     }
 }
 
-fn step(pointer: &mut String, key: &str) {
+/// Appends a key of `children` to a JSON pointer, escaped as RFC 6901 has it.
+pub fn push_pointer(pointer: &mut String, key: &str) {
     pointer.push('/');
     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
 }

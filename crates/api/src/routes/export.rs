@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use hanabi_event::SECOND;
-use hanabi_profile::TreeNode;
+use hanabi_profile::{TreeNode, push_pointer};
 use hanabi_store::{LogQuery, LogRow};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::alerts::{alert_filter, alert_page, container_word};
-use crate::app::AppState;
+use crate::app::{AppParts, AppState};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::export::{self, Format, Language, Sheet};
@@ -88,17 +89,22 @@ pub(crate) async fn alerts(
     let container = container_word(&state, &caller, &mut params)?;
     let mut query = alert_filter(&mut params, container)?;
     params.finish()?;
-    let mut done = false;
-    let pieces = ALERTS.pieces(format, move |parts| {
-        if done {
-            return Ok(None);
-        }
+    let next = pages(move |parts, cursor| {
+        query.cursor = cursor;
         let page = alert_page(parts, &query, caller.scope())?;
-        done = page.next_cursor.is_none();
-        query.cursor = page.next_cursor;
-        Ok(Some(page.items))
+        Ok((page.items, page.next_cursor))
     });
+    let pieces = ALERTS.pieces(format, next);
     export::answer(&state, &file("alerts", format), format.media(), pieces).await
+}
+
+/// A row of a file, as the log's own route shows it.
+struct Shown(LogRow);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        LogView(&self.0).serialize(to)
+    }
 }
 
 /// `GET /api/export/logs`: events, newest first, of one container or of all.
@@ -121,18 +127,14 @@ pub(crate) async fn logs(
         cursor: None,
     };
     params.finish()?;
-    let mut done = false;
-    let pieces = EVENTS.pieces(format, move |parts| {
-        if done {
-            return Ok(None);
-        }
+    let next = pages(move |parts, cursor| {
+        query.cursor = cursor;
         let page = parts.log.query(&query)?;
-        done = page.next_cursor.is_none();
-        query.cursor = page.next_cursor;
-        let seen = |row: &&LogRow| caller.scope().covers(&row.identity, &row.container_name);
-        let rows = page.rows.iter().filter(seen).map(|row| serde_json::to_value(LogView(row)));
-        Ok(Some(rows.collect::<Result<Vec<Value>, _>>().map_err(ApiError::internal)?))
+        let seen = |row: &LogRow| caller.scope().covers(&row.identity, &row.container_name);
+        let rows = page.rows.into_iter().filter(seen).map(Shown).collect();
+        Ok((rows, page.next_cursor))
     });
+    let pieces = EVENTS.pieces(format, next);
     export::answer(&state, &file("events", format), format.media(), pieces).await
 }
 
@@ -184,8 +186,7 @@ fn nodes(identity: &str, node: &TreeNode, pointer: &mut String, rows: &mut Vec<V
     }));
     let length = pointer.len();
     for (key, child) in &node.children {
-        pointer.push('/');
-        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        push_pointer(pointer, key);
         nodes(identity, child, pointer, rows);
         pointer.truncate(length);
     }
@@ -207,11 +208,24 @@ pub(crate) async fn report(
     let end = end.unwrap_or_else(times::now);
     let start = start.unwrap_or_else(|| end.saturating_sub(24 * 3_600 * SECOND));
     let mut text = Some(());
-    let pieces = Box::new(move |parts: &crate::app::AppParts| match text.take() {
+    let pieces = Box::new(move |parts: &AppParts| match text.take() {
         Some(()) => Ok(export::report(parts, &caller, (start, end), language)?.into_bytes()),
         None => Ok(Vec::new()),
     });
     export::answer(&state, "hanabi-report.md", "text/markdown; charset=utf-8", pieces).await
+}
+
+/// Page after page by their cursors, up to the last.
+fn pages<T>(
+    mut read: impl FnMut(&AppParts, Option<String>) -> Result<(Vec<T>, Option<String>), ApiError>,
+) -> impl FnMut(&AppParts) -> Result<Option<Vec<T>>, ApiError> {
+    let mut cursor = Some(None);
+    move |parts| {
+        let Some(from) = cursor.take() else { return Ok(None) };
+        let (rows, next) = read(parts, from)?;
+        cursor = next.map(Some);
+        Ok(Some(rows))
+    }
 }
 
 fn file(what: &str, format: Format) -> String {
