@@ -50,7 +50,7 @@ fn measure_log(out: &mut impl Write, dir: &Path, rows: u64) -> Result<(), Box<dy
         let batch: Vec<_> = (first..(first + BATCH).min(rows)).map(row).collect();
         making += made.elapsed();
         let handed = Instant::now();
-        log.append(first / BATCH, &batch);
+        log.append(first / BATCH, batch);
         handing += handed.elapsed();
         drop(batch);
         // Memory must not hold all rows at once.

@@ -4,12 +4,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{IntakeOptions, Refused};
 
+/// What origins that can wait have queued at most, in bytes. A tenth of a second of work for the
+/// engine: what is read further ahead has left the processor's cache by the time it is decoded, and
+/// holds up a pause and a stop, since lines can as well stay where they are.
+const READ_AHEAD_BYTES: u64 = 8 << 20;
+
 /// What is queued or in the consumer's hands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Load {
     pub(super) bytes: u64,
     pub(super) lines: u64,
     pub(super) batches: u64,
+    /// Of `bytes`, those whose origins could have waited.
+    ahead: u64,
     closed: bool,
 }
 
@@ -60,7 +67,7 @@ impl Gate {
             let max_bytes = self.options.max_bytes;
             return Err(Refused::QueueFull { bytes: load.bytes, max_bytes });
         }
-        Ok(self.take(&mut load, bytes, lines))
+        Ok(self.take(&mut load, bytes, lines, patience))
     }
 
     /// Waits for a share. Fails only with [`Refused::Closed`].
@@ -72,7 +79,7 @@ impl Gate {
         if load.closed {
             return Err(Refused::Closed);
         }
-        Ok(self.take(&mut load, bytes, lines))
+        Ok(self.take(&mut load, bytes, lines, Patience::Waits))
     }
 
     /// A batch larger than the whole budget passes alone. Origins that can wait leave an eighth
@@ -82,16 +89,26 @@ impl Gate {
             Patience::None => max,
             Patience::Waits => max - max / 8,
         };
-        load.batches == 0
-            || (load.bytes + bytes <= share(self.options.max_bytes)
-                && load.batches < share(self.options.max_batches))
+        let near =
+            patience == Patience::None || load.ahead == 0 || load.ahead + bytes <= READ_AHEAD_BYTES;
+        let room = load.bytes + bytes <= share(self.options.max_bytes)
+            && load.batches < share(self.options.max_batches);
+        load.batches == 0 || (near && room)
     }
 
-    fn take(self: &Arc<Self>, load: &mut Load, bytes: u64, lines: u64) -> Ticket {
+    fn take(
+        self: &Arc<Self>,
+        load: &mut Load,
+        bytes: u64,
+        lines: u64,
+        patience: Patience,
+    ) -> Ticket {
+        let ahead = if patience == Patience::Waits { bytes } else { 0 };
         load.bytes += bytes;
         load.lines += lines;
         load.batches += 1;
-        Ticket { gate: Arc::clone(self), bytes, lines }
+        load.ahead += ahead;
+        Ticket { gate: Arc::clone(self), bytes, lines, ahead }
     }
 
     fn lock(&self) -> MutexGuard<'_, Load> {
@@ -105,6 +122,7 @@ pub(crate) struct Ticket {
     gate: Arc<Gate>,
     bytes: u64,
     lines: u64,
+    ahead: u64,
 }
 
 impl Drop for Ticket {
@@ -113,6 +131,7 @@ impl Drop for Ticket {
         load.bytes -= self.bytes;
         load.lines -= self.lines;
         load.batches -= 1;
+        load.ahead -= self.ahead;
         drop(load);
         self.gate.freed.notify_all();
     }

@@ -93,6 +93,25 @@ fn who_waits_leaves_room_for_who_cannot() {
 }
 
 #[test]
+fn who_waits_reads_little_ahead() {
+    let (intake, receiver) = Intake::new(IntakeOptions::default(), None);
+    let mebibyte = || batch(&"x".repeat((1 << 20) - 1));
+    for _ in 0..8 {
+        intake.push_wait(mebibyte()).unwrap();
+    }
+    let waiter = thread::spawn({
+        let intake = intake.clone();
+        move || intake.push_wait(batch("1\n"))
+    });
+    thread::sleep(Duration::from_millis(30));
+    assert!(!waiter.is_finished());
+    intake.offer(&http(), vec![b'y'; 20 << 20]).unwrap();
+    drop(receiver.recv().unwrap());
+    waiter.join().unwrap().unwrap();
+    assert_eq!(receiver.iter().take(9).count(), 9);
+}
+
+#[test]
 fn a_batch_above_the_budget_passes_alone() {
     let (intake, receiver) = Intake::new(options(10), None);
     intake.push_wait(batch(&"x".repeat(100))).unwrap();

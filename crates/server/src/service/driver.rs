@@ -350,7 +350,7 @@ impl Driver {
                 events.add(container, row.category, row.priority, row.time, || LogView(row));
             }
         }
-        self.parts.log.append(self.sequence, &rows);
+        self.parts.log.append(self.sequence, rows);
     }
 
     /// What is done by the clock, between steps.

@@ -1,13 +1,14 @@
 //! Rows for the event log and the stream out of the lines that a shard works on.
 
 use std::{
-    hash::{BuildHasher, Hash, Hasher, RandomState},
+    hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use hanabi_event::{Event, Redactor, SECOND, result_text};
 use hanabi_store::LogRow;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Rows of one shard and block that are kept whole: ten times what a busy container does between
 /// two blocks of a live service, and a stream shows no more.
@@ -35,7 +36,7 @@ impl Rows {
     pub(crate) fn new(redactor: Arc<Redactor>) -> Self {
         Self {
             redactor,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             taken: Vec::new(),
             places: HashMap::new(),
             merging: false,

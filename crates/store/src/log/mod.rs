@@ -68,19 +68,19 @@ impl EventLog {
         Ok(Self { shared, writer: Some(writer), _directory: directory })
     }
 
-    /// Hands rows to the writer and never waits for the disk. Where the queue is full they are
-    /// dropped and counted in [`LogStats::dropped_queue`].
+    /// Hands rows to the writer, which turns them into bytes, and never waits for the disk. Where
+    /// the queue is full they are dropped and counted in [`LogStats::dropped_queue`].
     ///
     /// `sequence` is the engine's running number of the input that they came from, as in
     /// [`crate::Checkpoint::sequence`]: a checkpoint of this sequence or a higher one covers them.
-    pub fn append(&self, sequence: u64, rows: &[LogRow]) {
+    pub fn append(&self, sequence: u64, rows: Vec<LogRow>) {
         if rows.is_empty() {
             return;
         }
         let count = rows.len() as u64;
         let meters = &self.shared.meters;
         meters.appended.fetch_add(count, Ordering::Relaxed);
-        if !self.shared.queue.push_rows(Batch::of(sequence, rows)) {
+        if !self.shared.queue.push_rows(Batch::new(sequence, rows)) {
             meters.dropped_queue.fetch_add(count, Ordering::Relaxed);
         }
     }

@@ -7,8 +7,7 @@ use std::time::Instant;
 use hanabi_event::EventTime;
 use parking_lot::{Condvar, Mutex};
 
-use super::names::ContainerNames;
-use super::row::{self, LogRow};
+use super::row::LogRow;
 use crate::StoreError;
 
 /// Where the writer says that it is done.
@@ -22,29 +21,18 @@ pub(crate) enum Task {
     Retain(EventTime, Done),
 }
 
-/// Rows as bytes, with containers numbered by the batch's own list.
+/// Rows of one place in the input.
 pub(crate) struct Batch {
-    pub(crate) rows: u64,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) names: Vec<ContainerNames>,
+    pub(crate) sequence: u64,
+    pub(crate) rows: Vec<LogRow>,
+    weight: usize,
 }
 
 impl Batch {
-    pub(crate) fn of(sequence: u64, rows: &[LogRow]) -> Self {
-        let mut bytes = Vec::with_capacity(rows.len() * 256);
-        let mut names: Vec<ContainerNames> = Vec::new();
-        let mut last = 0;
-        for row in rows {
-            // Rows of one container mostly follow each other.
-            if names.get(last).is_none_or(|names| !names.is(row)) {
-                last = names.iter().position(|names| names.is(row)).unwrap_or_else(|| {
-                    names.push(ContainerNames::of(row));
-                    names.len() - 1
-                });
-            }
-            row::encode(&mut bytes, row, last as u32, sequence);
-        }
-        Self { rows: rows.len() as u64, bytes, names }
+    /// Looks at the lengths of the rows alone: whoever has rows goes on to the next.
+    pub(crate) fn new(sequence: u64, rows: Vec<LogRow>) -> Self {
+        let weight = rows.iter().map(LogRow::weight).sum();
+        Self { sequence, rows, weight }
     }
 }
 
@@ -77,11 +65,11 @@ impl Queue {
     /// Puts rows in; `false` when there is no room, or nobody to write them.
     pub(crate) fn push_rows(&self, batch: Batch) -> bool {
         let mut inner = self.inner.lock();
-        let full = inner.bytes > 0 && inner.bytes + batch.bytes.len() > self.limit;
+        let full = inner.bytes > 0 && inner.bytes + batch.weight > self.limit;
         if full || inner.closed {
             return false;
         }
-        inner.bytes += batch.bytes.len();
+        inner.bytes += batch.weight;
         inner.tasks.push_back(Task::Rows(batch));
         self.changed.notify_one();
         true
@@ -111,7 +99,7 @@ impl Queue {
         loop {
             if let Some(task) = inner.tasks.pop_front() {
                 if let Task::Rows(batch) = &task {
-                    inner.bytes -= batch.bytes.len();
+                    inner.bytes -= batch.weight;
                 }
                 return Next::Task(task);
             }

@@ -46,6 +46,37 @@ pub struct LogRow {
     pub raw: Option<Value>,
 }
 
+impl LogRow {
+    /// About the bytes of memory that the row takes.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = [
+            &self.container_id,
+            &self.container_name,
+            &self.identity,
+            &self.host,
+            &self.rule,
+            &self.call,
+            &self.process,
+            &self.command_line,
+            &self.object,
+            &self.outcome,
+        ];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        size_of::<Self>() + texts + self.raw.as_ref().map_or(0, weight)
+    }
+}
+
+/// About the bytes of memory that a value takes; events are flat, and their decoder bounds them.
+fn weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(key, v)| key.len() + weight(v)).sum(),
+    };
+    size_of::<Value>() + inside
+}
+
 /// Where a row stands in the log: by time, and by arrival among rows of one time.
 pub(crate) type RowKey = (EventTime, u64);
 

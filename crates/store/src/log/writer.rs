@@ -63,12 +63,11 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, mut batch: Batch) {
-        let intern = |names: &ContainerNames| self.shared.names.intern(names.clone());
-        let names: Vec<_> = batch.names.iter().map(intern).collect();
+    fn take(&mut self, batch: Batch) {
+        let (mut bytes, names) = self.encode(&batch);
         let (mut at, mut rows) = (0, 0);
-        while at < batch.bytes.len() {
-            let rest = batch.bytes.get_mut(at..).unwrap_or_default();
+        while at < bytes.len() {
+            let rest = bytes.get_mut(at..).unwrap_or_default();
             match self.take_some(rest, &names) {
                 Ok((taken, some)) => {
                     at += taken;
@@ -77,7 +76,7 @@ impl Writer {
                 Err(fault) => {
                     // The bytes were made by this process a moment ago.
                     tracing::error!(?fault, "event log rows could not be read back");
-                    let lost = batch.rows - rows;
+                    let lost = batch.rows.len() as u64 - rows;
                     self.shared.meters.dropped_disk.fetch_add(lost, Ordering::Relaxed);
                     break;
                 }
@@ -92,6 +91,24 @@ impl Writer {
         if now >= due || (waiting >= TAIL_WAITS && !self.blocked) {
             drop(self.flush(false));
         }
+    }
+
+    /// The rows as bytes, with containers numbered by the list beside them.
+    fn encode(&self, batch: &Batch) -> (Vec<u8>, Vec<Arc<ContainerNames>>) {
+        let mut bytes = Vec::with_capacity(batch.rows.len() * 256);
+        let mut names: Vec<Arc<ContainerNames>> = Vec::new();
+        let mut last = 0;
+        for row in &batch.rows {
+            // Rows of one container mostly follow each other.
+            if names.get(last).is_none_or(|names| !names.is(row)) {
+                last = names.iter().position(|names| names.is(row)).unwrap_or_else(|| {
+                    names.push(self.shared.names.intern(ContainerNames::of(row)));
+                    names.len() - 1
+                });
+            }
+            row::encode(&mut bytes, row, last as u32, batch.sequence);
+        }
+        (bytes, names)
     }
 
     /// Takes rows until the buffer is full; answers the bytes and the rows taken.

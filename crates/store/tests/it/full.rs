@@ -74,7 +74,7 @@ fn a_full_disk_costs_the_log_its_oldest_rows() {
                 object: format!("{:02x?}", noise(sequence * 1_000 + number + 1, 400)),
                 ..row(number, sequence * 1_000 + number)
             };
-            log.append(sequence, &(0..100).map(fresh).collect::<Vec<_>>());
+            log.append(sequence, (0..100).map(fresh).collect());
             log.flush().unwrap();
         }
         sequence
@@ -92,7 +92,7 @@ fn a_full_disk_costs_the_log_its_oldest_rows() {
     // With no room at all, memory still takes the newest rows.
     fs::remove_file(filler).unwrap();
     let filler = disk.fill(0);
-    log.append(last + 1, &[row(0, u64::MAX - 1)]);
+    log.append(last + 1, vec![row(0, u64::MAX - 1)]);
     drop(log.flush());
     assert_eq!(log.query(&LogQuery { limit: 1, ..LogQuery::default() }).unwrap().rows.len(), 1);
     fs::remove_file(filler).unwrap();
@@ -202,7 +202,7 @@ fn alerts_and_snapshots_have_a_reserve_and_the_oldest_events_go_first() {
         ..row(number, number)
     };
     for first in (0..4_000).step_by(100) {
-        log.append(1, &(first..first + 100).map(fresh).collect::<Vec<_>>());
+        log.append(1, (first..first + 100).map(fresh).collect());
     }
     log.flush().unwrap();
     let filler = disk.fill(0);

@@ -71,7 +71,7 @@ fn child() {
     }
     let mut out = std::io::stdout();
     for sequence in last + 1.. {
-        log.append(sequence, &rows(sequence));
+        log.append(sequence, rows(sequence));
         store.commit(&checkpoint(sequence)).unwrap();
         writeln!(out, "\ncommitted {sequence}").unwrap();
         if sequence.is_multiple_of(3) {

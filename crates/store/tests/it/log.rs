@@ -43,7 +43,7 @@ fn rows_are_found_by_every_filter() {
     let dir = tempfile::tempdir().unwrap();
     let rows: Vec<_> = (0..3_000).map(|number| row(number, 1_000 + number)).collect();
     let log = EventLog::open(dir.path(), small()).unwrap();
-    rows.chunks(100).for_each(|rows| log.append(1, rows));
+    rows.chunks(100).for_each(|rows| log.append(1, rows.to_vec()));
     log.flush().unwrap();
     let expect = |query: LogQuery, keep: &dyn Fn(&LogRow) -> bool| {
         let expected: Vec<_> = rows.iter().rev().filter(|row| keep(row)).cloned().collect();
@@ -77,7 +77,7 @@ fn a_text_search_without_time_still_ends() {
     let options = LogOptions { scan_limit: Duration::ZERO, ..small() };
     let log = EventLog::open(dir.path(), options).unwrap();
     let rows: Vec<_> = (0..2_000).map(|number| row(number, 1_000 + number / 3)).collect();
-    log.append(1, &rows);
+    log.append(1, rows.clone());
     log.flush().unwrap();
     let query = LogQuery { q: Some("file-19".into()), ..base() };
     let page = log.query(&query).unwrap();
@@ -93,14 +93,14 @@ fn cursors_hold_while_rows_come_in() {
     let dir = tempfile::tempdir().unwrap();
     let log = EventLog::open(dir.path(), small()).unwrap();
     let rows: Vec<_> = (0..1_000).map(|number| row(number, 1_000 + number / 7)).collect();
-    log.append(1, &rows);
+    log.append(1, rows.clone());
     let mut query = LogQuery { limit: 13, ..LogQuery::default() };
     let mut found = Vec::new();
     for fresh in 0.. {
         log.flush().unwrap();
         let page = log.query(&query).unwrap();
         found.extend(page.rows);
-        log.append(2, &[row(fresh, 10_000 + fresh), row(fresh, 20_000)]);
+        log.append(2, vec![row(fresh, 10_000 + fresh), row(fresh, 20_000)]);
         query.cursor = page.next_cursor;
         if query.cursor.is_none() {
             break;
@@ -123,9 +123,9 @@ fn repetitions_merge_above_the_rate_and_no_event_is_lost() {
     for sequence in 1..=3 {
         let rows: Vec<_> =
             (0..100).map(|number| same(sequence * 100 + number, number % 4)).collect();
-        log.append(sequence, &rows);
+        log.append(sequence, rows.clone());
     }
-    log.append(4, &[same(SECOND, 0)]);
+    log.append(4, vec![same(SECOND, 0)]);
     log.flush().unwrap();
     let stats = log.stats();
     assert_eq!((stats.appended, stats.events, stats.rows), (301, 301, 15));
@@ -152,7 +152,7 @@ fn sealed_segments_are_cut_off_too() {
     for (sequence, rows) in rows.chunks(50).enumerate() {
         log.append(sequence as u64, rows);
     }
-    log.append(1_000, &(0..2_000).map(|n| row(n, n * SECOND)).collect::<Vec<_>>());
+    log.append(1_000, (0..2_000).map(|n| row(n, n * SECOND)).collect());
     log.flush().unwrap();
     assert!(log.stats().segments > 2 && log.stats().merged > 100, "{:?}", log.stats());
     for (last, left) in [(2_000, 8_000), (999, 6_000), (40, 4_100), (3, 400)] {
@@ -164,7 +164,7 @@ fn sealed_segments_are_cut_off_too() {
     drop(log);
     let log = EventLog::open(dir.path(), options).unwrap();
     assert_eq!(log.stats().events, 400);
-    log.append(4, &rows[200..250]);
+    log.append(4, rows[200..250].to_vec());
     log.flush().unwrap();
     assert_eq!(log.stats().events, 500);
 }
@@ -174,11 +174,11 @@ fn a_torn_tail_is_cut_off_at_every_byte() {
     let dir = tempfile::tempdir().unwrap();
     let log = EventLog::open(dir.path(), LogOptions::default()).unwrap();
     let rows: Vec<_> = (0..6).map(|number| row(number, 100 + number)).collect();
-    log.append(1, &rows[..4]);
+    log.append(1, rows[..4].to_vec());
     log.flush().unwrap();
     let tail = files(dir.path(), "tail").pop().unwrap();
     let whole = fs::metadata(&tail).unwrap().len();
-    log.append(2, &rows[4..]);
+    log.append(2, rows[4..].to_vec());
     drop(log);
     let bytes = fs::read(&tail).unwrap();
     let expected = |count: usize| rows[..count].iter().rev().cloned().collect::<Vec<_>>();
@@ -188,7 +188,7 @@ fn a_torn_tail_is_cut_off_at_every_byte() {
         let left = if cut == bytes.len() { 6 } else { 4 };
         assert_eq!(all(&log, &base()), expected(left), "cut at {cut}");
         // What comes next is not lost behind the torn frame.
-        log.append(3, &[row(9, 900)]);
+        log.append(3, vec![row(9, 900)]);
         drop(log);
         let log = EventLog::open(dir.path(), LogOptions::default()).unwrap();
         assert_eq!(all(&log, &base()).len(), left + 1, "cut at {cut}");
@@ -209,11 +209,11 @@ fn a_kill_between_seal_and_removal_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let log = EventLog::open(dir.path(), small()).unwrap();
     let rows: Vec<_> = (0..100).map(|number| row(number, number)).collect();
-    log.append(1, &rows);
+    log.append(1, rows.clone());
     log.flush().unwrap();
     let tail = files(dir.path(), "tail").pop().unwrap();
     let bytes = fs::read(&tail).unwrap();
-    log.append(2, &(100..1_000).map(|number| row(number, number)).collect::<Vec<_>>());
+    log.append(2, (100..1_000).map(|number| row(number, number)).collect());
     log.flush().unwrap();
     assert!(!tail.exists(), "the first buffer is sealed");
     drop(log);
@@ -228,7 +228,7 @@ fn a_kill_between_seal_and_removal_doubles_nothing() {
 fn a_damaged_segment_costs_its_own_rows_only() {
     let dir = tempfile::tempdir().unwrap();
     let log = EventLog::open(dir.path(), small()).unwrap();
-    log.append(1, &(0..2_000).map(|number| row(number, number)).collect::<Vec<_>>());
+    log.append(1, (0..2_000).map(|number| row(number, number)).collect());
     log.flush().unwrap();
     let before = log.stats();
     drop(log);
@@ -253,7 +253,7 @@ fn retention_unlinks_the_oldest_segments() {
     let log = EventLog::open(dir.path(), options).unwrap();
     for batch in 0..40u64 {
         let rows: Vec<_> = (0..250).map(|number| row(number, batch * 250 + number)).collect();
-        log.append(batch, &rows);
+        log.append(batch, rows.clone());
     }
     log.flush().unwrap();
     let stats = log.stats();
@@ -275,7 +275,7 @@ fn a_full_queue_drops_and_counts() {
     let log = EventLog::open(dir.path(), options).unwrap();
     let rows: Vec<_> = (0..200).map(|number| row(number, number)).collect();
     for _ in 0..200 {
-        log.append(1, &rows);
+        log.append(1, rows.clone());
     }
     log.flush().unwrap();
     let stats = log.stats();
@@ -289,7 +289,7 @@ fn a_full_queue_drops_and_counts() {
 fn rows_are_seen_and_written_without_a_flush() {
     let dir = tempfile::tempdir().unwrap();
     let log = EventLog::open(dir.path(), LogOptions::default()).unwrap();
-    log.append(1, &[row(1, 1)]);
+    log.append(1, vec![row(1, 1)]);
     let seen = (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(1));
         log.stats().rows == 1
@@ -313,7 +313,7 @@ fn readers_miss_nothing_while_buffers_are_sealed() {
         let writer = scope.spawn(|| {
             for first in (0..total).step_by(20) {
                 let rows: Vec<_> = (first..first + 20).map(|n| row(n, n * SECOND / 100)).collect();
-                log.append(first, &rows);
+                log.append(first, rows.clone());
             }
         });
         while !writer.is_finished() {

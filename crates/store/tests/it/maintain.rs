@@ -51,7 +51,7 @@ pub(crate) fn fill(dir: &Path) {
     let log = EventLog::open(dir, log_options()).unwrap();
     for sequence in 0..7 {
         let rows: Vec<_> = (0..200).map(|n| row(n, sequence * 1_000 + n)).collect();
-        log.append(sequence, &rows);
+        log.append(sequence, rows.clone());
     }
     log.flush().unwrap();
     fs::create_dir_all(dir.join("journal")).unwrap();

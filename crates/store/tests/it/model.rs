@@ -250,7 +250,7 @@ proptest! {
                         .into_iter()
                         .map(|(number, time)| row(u64::from(number), u64::from(time)))
                         .collect();
-                    log.append(sequence, &rows);
+                    log.append(sequence, rows.clone());
                     model.extend(rows.into_iter().map(|row| (sequence, row)));
                 }
                 LogStep::Truncate(back) => {
@@ -300,7 +300,7 @@ proptest! {
                 .iter()
                 .map(|(object, second, count)| LogRow { count: *count, ..row(*object, second * SECOND) })
                 .collect();
-            log.append(at as u64 + 1, &rows);
+            log.append(at as u64 + 1, rows.clone());
         }
         log.flush().unwrap();
         let count = |log: &EventLog| -> u64 {
@@ -345,12 +345,12 @@ proptest! {
             log.truncate_after(checkpoint).unwrap();
             prop_assert_eq!(count(&log), total(checkpoint));
             let flushed = (checkpoint + flushed).min(last);
-            (checkpoint + 1..=flushed).for_each(|sequence| log.append(sequence, &rows(sequence)));
+            (checkpoint + 1..=flushed).for_each(|sequence| log.append(sequence, rows(sequence)));
             log.flush().unwrap();
             checkpoint = flushed;
             let border = tails(dir.path());
             let beyond = (flushed + beyond).min(last);
-            (flushed + 1..=beyond).for_each(|sequence| log.append(sequence, &rows(sequence)));
+            (flushed + 1..=beyond).for_each(|sequence| log.append(sequence, rows(sequence)));
             log.flush().unwrap();
             dir = copied(dir.path());
             for (path, length) in tails(dir.path()) {
@@ -366,7 +366,7 @@ proptest! {
         }
         let log = EventLog::open(dir.path(), options).unwrap();
         log.truncate_after(checkpoint).unwrap();
-        (checkpoint + 1..=last).for_each(|sequence| log.append(sequence, &rows(sequence)));
+        (checkpoint + 1..=last).for_each(|sequence| log.append(sequence, rows(sequence)));
         log.flush().unwrap();
         prop_assert_eq!(count(&log), total(last));
         prop_assert_eq!(log.stats().events, total(last));
