@@ -1,6 +1,8 @@
 //! The command line: what people type, and nothing of what it does.
 
 pub(crate) mod alerts;
+#[cfg(test)]
+mod documents;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
