@@ -17,7 +17,6 @@ ENV HANABI_SERVER_LISTEN=0.0.0.0:8000 \
     HANABI_SERVER_DATA_DIR=/var/lib/hanabi \
     HANABI_AUTH_MODE=required
 EXPOSE 8000
-VOLUME /var/lib/hanabi
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/usr/local/bin/hanabi", "health"]
@@ -29,6 +28,7 @@ ARG PREBUILT=prebuilt
 COPY ${PREBUILT}/hanabi /usr/local/bin/hanabi
 # A volume begins as a copy of what is there, owner and mode included.
 COPY --chown=65532:65532 ${PREBUILT}/data /var/lib/hanabi
+VOLUME /var/lib/hanabi
 USER 65532:65532
 
 FROM ${NODE_IMAGE} AS console
@@ -52,4 +52,5 @@ RUN cargo build --release --locked --bin hanabi --features "${FEATURES}" \
 FROM runtime
 COPY --from=build /out/hanabi /usr/local/bin/hanabi
 COPY --from=build --chown=65532:65532 /out/data /var/lib/hanabi
+VOLUME /var/lib/hanabi
 USER 65532:65532
