@@ -113,7 +113,7 @@ fn the_image_is_built_and_runs_without_rights() {
 
     let token = engine.path().join("admin-token");
     std::fs::write(&token, "0123456789abcdef".repeat(2)).unwrap();
-    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
     let mount = format!("{}:/run/secrets/admin-token:ro", token.display());
     let mut run = vec!["run", "--detach", "--name", "hanabi", "--volume", "data:/var/lib/hanabi"];
     run.extend(CLOSED);
@@ -197,7 +197,10 @@ fn compose_starts_it_and_it_follows_falco() {
 
     engine.printer("falco", &[]);
     succeeds(command(&compose).args(["up", "--detach", "--no-build", "--no-deps", "hanabi"]));
-    wait_healthy(&engine, "stack_hanabi_1");
+    // Versions of compose differ in how they name a container.
+    let running = ["ps", "--filter", "label=com.docker.compose.service=hanabi", "--format"];
+    let name = said(&engine.docker(&[&running[..], &["{{.Names}}"]].concat()));
+    wait_healthy(&engine, name.trim());
     let url = format!("http://127.0.0.1:{port}");
     let (metrics, query) = (format!("{url}/metrics"), format!("{url}/api/v1/query?query=1"));
     assert_eq!(status(&metrics, None), 401);
