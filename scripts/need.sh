@@ -12,7 +12,8 @@ source "$(dirname "$0")/lib.sh"
 # Command and the packages that bring it.
 build=("cc gcc libc6-dev" "git git")
 test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus"
-    "dockerd docker.io" "busybox busybox-static" "python3 python3 python3-venv"
+    "dockerd docker.io" "busybox busybox-static"
+    "docker-compose docker-compose" "systemd-analyze systemd" "strip binutils" "python3 python3 python3-venv"
     "chromium chromium" "fc-list fontconfig fonts-noto-cjk")
 
 wanted=("${build[@]}")

@@ -72,7 +72,9 @@ pub(crate) fn tidy(root: &Path) -> Result<bool> {
         }
         if Path::new(path).extension().is_some_and(|e| e == "md") {
             let exists = |named: &str| files.contains(named) || is_folder(&files, named);
-            findings.extend(markdown::check(path, &content, &exists, &crates));
+            let document = |named: &str| fs::read_to_string(root.join(named)).ok();
+            let known = markdown::Known { exists: &exists, document: &document, crates: &crates };
+            findings.extend(markdown::check(path, &content, &known));
         }
     }
     let architecture = fs::read_to_string(root.join(arrows::DOCUMENT))

@@ -1,6 +1,8 @@
 //! The command line: what people type, and nothing of what it does.
 
 pub(crate) mod alerts;
+#[cfg(test)]
+mod documents;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
@@ -75,6 +77,22 @@ pub(crate) enum Command {
     /// Check, show or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask a service whether it is ready: for health checks of containers and of scripts.
+    Health(HealthArgs),
+    /// Print completions of the command line for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `hanabi health`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct HealthArgs {
+    /// The service to ask; it needs no token.
+    #[arg(long, value_name = "URL", env = "HANABI_URL", default_value = "http://127.0.0.1:8000")]
+    pub(crate) url: String,
 }
 
 /// A running service; common to all commands that ask one.

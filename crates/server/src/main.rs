@@ -63,6 +63,8 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
         Command::Store(command) => commands::store::store(&command),
         Command::Token(args) => commands::token::token(&args),
         Command::Config(command) => commands::config::config(command),
+        Command::Health(args) => commands::health::health(&args),
+        Command::Completions { shell } => commands::completions::completions(shell),
     }
 }
 

@@ -2,8 +2,10 @@
 
 pub(crate) mod alerts;
 pub(crate) mod client;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod failure;
+pub(crate) mod health;
 pub(crate) mod logging;
 pub(crate) mod profile;
 pub(crate) mod series;

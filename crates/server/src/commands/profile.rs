@@ -80,7 +80,7 @@ fn line(row: &Value) -> String {
         "{:<12}  {:<11} {:>5.0} %  {:<24} {}\n",
         field(&row["id"]),
         field(&row["phase"]),
-        row["progress"].as_f64().unwrap_or(0.0),
+        row["learning"]["progress"].as_f64().unwrap_or(0.0),
         field(&row["name"]),
         field(&row["identity"]),
     )
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn containers_and_members_are_lines() {
-        let row = json!({ "id": "a1", "phase": "learning", "progress": 41.7, "name": "web",
-            "identity": "h:web" });
+        let row = json!({ "id": "a1", "phase": "learning", "name": "web",
+            "identity": "h:web", "learning": { "progress": 41.7 } });
         assert!(line(&row).starts_with("a1            learning       42 %  web"), "{}", line(&row));
         let answer = json!({ "dry_run": true, "members": ["a.html", "b.html"] });
         assert_eq!(split(&answer), "2 members would be nodes again:\n  a.html\n  b.html\n");

@@ -106,7 +106,8 @@ impl Engine {
         self.run(&["import", tar.to_str().unwrap(), "printer"]);
     }
 
-    fn docker(&self, arguments: &[&str]) -> std::process::Output {
+    /// A command of Docker, whatever comes of it.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> std::process::Output {
         Command::new("docker").args(["--host", &self.host()]).args(arguments).output().unwrap()
     }
 

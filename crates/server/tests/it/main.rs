@@ -19,4 +19,5 @@ mod rotation;
 mod same;
 mod series;
 mod service;
+mod stack;
 mod store;
