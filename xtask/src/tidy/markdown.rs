@@ -180,10 +180,8 @@ mod tests {
     fn messages(path: &str, content: &str) -> Vec<String> {
         let exists =
             |path: &str| ["docs/a.md", "docs", "crates/event", "README.md"].contains(&path);
-        let document = |path: &str| {
-            (path == "docs/a.md")
-                .then(|| "# A page\n\n## Top `x`\n\n```sh\nrun it # so\n```\n".to_owned())
-        };
+        let page = "# A page\n\n## Top `x`\n\n```sh\nrun it # so\n```\n";
+        let document = |path: &str| (path == "docs/a.md").then(|| page.to_owned());
         let crates = ["hanabi-event".to_owned()].into();
         let known = Known { exists: &exists, document: &document, crates: &crates };
         check(path, content, &known).iter().map(ToString::to_string).collect()

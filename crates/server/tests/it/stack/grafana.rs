@@ -167,9 +167,9 @@ fn every_query_has_an_answer_in_both_rooms() {
         helper
     });
     // Rates need samples from before and after the events.
-    for room in rooms.clone() {
+    for room in &rooms {
         service.wait("the first samples", |_| {
-            (!asked(&room, "hanabi_events_total").is_empty()).then_some(())
+            (!asked(room, "hanabi_events_total").is_empty()).then_some(())
         });
     }
     let (status, answer) =
