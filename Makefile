@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build console test fmt lint docs bench eval clean
+.PHONY: help run build console test fmt lint docs bench load eval clean
 
 help:
 	@echo "make run     build and start the service on http://127.0.0.1:8000"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    format check, clippy, tidy"
 	@echo "make docs    write the generated documents anew"
 	@echo "make bench   measure speed and memory"
+	@echo "make load    measure the gateway: reads, streams, how late an alert is"
 	@echo "make eval    judge detection on the labelled recordings"
 	@echo "make clean   remove what was built"
 
@@ -48,6 +49,9 @@ docs:
 
 bench:
 	@scripts/bench.sh
+
+load:
+	@scripts/load.sh
 
 eval:
 	@scripts/eval.sh

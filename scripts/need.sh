@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing: `need.sh build` what a build
-# needs, `need.sh test` also what the tests and measurements use.
+# needs, `need.sh test` also what the tests and measurements use, `need.sh bench` what
+# measuring the gateway takes.
 #
 # It needs root or sudo only where something is missing. What cannot be installed
 # is named; only a missing compiler stops the build, since tests that need
@@ -16,8 +17,11 @@ test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus 
     "docker-compose docker-compose" "systemd-analyze systemd" "strip binutils" "python3 python3 python3-venv"
     "chromium chromium" "fc-list fontconfig fonts-noto-cjk")
 
+bench=("curl curl ca-certificates" "zstd zstd" "wrk wrk")
+
 wanted=("${build[@]}")
 [[ ${1:-build} == test ]] && wanted+=("${test[@]}")
+[[ ${1:-build} == bench ]] && wanted+=("${bench[@]}")
 
 missing() {
     local entry

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -118,6 +118,8 @@ pub(crate) struct AppState {
     pub(crate) views: Cache,
     pub(crate) promql: Cache,
     store_reads: Arc<Semaphore>,
+    /// Reads that wait for one of these.
+    pub(crate) store_waiting: AtomicUsize,
     boot: u64,
     seen: AtomicU64,
 }
@@ -131,6 +133,7 @@ impl App {
             ingest_requests: Semaphore::new(parts.limits.ingest_requests),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             store_reads: Arc::new(Semaphore::new(parts.limits.store_reads)),
+            store_waiting: AtomicUsize::new(0),
             views: Cache::of_views(parts.exporter.metrics().clone()),
             promql: Cache::of_promql(parts.exporter.metrics().clone()),
             boot: crate::times::now(),
@@ -177,6 +180,7 @@ impl AppState {
         self.counters.show(metrics);
         show_stream(parts.hub.counters(), metrics);
         show_live(&parts.live, metrics);
+        metrics.degraded.set_count(u64::from(!self.degraded().is_empty()));
         metrics.http_refusals_unaudited.raise_to(parts.security.refusals.dropped());
         parts.exporter.render(format, now)
     }
@@ -191,7 +195,9 @@ impl AppState {
         self: &Arc<Self>,
         work: impl FnOnce(&AppParts) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
+        let waiting = Waiting::new(&self.store_waiting);
         let permit = self.store_reads.clone().acquire_owned().await.map_err(ApiError::internal)?;
+        drop(waiting);
         let state = self.clone();
         // The permit goes with the work: a request that times out leaves its read running.
         let done = tokio::task::spawn_blocking(move || {
@@ -199,5 +205,21 @@ impl AppState {
             work(&state.parts)
         });
         done.await.map_err(ApiError::internal)?
+    }
+}
+
+/// Counts whoever waits, also where a request is given up while it does.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

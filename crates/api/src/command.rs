@@ -99,6 +99,20 @@ pub enum Command {
         /// What.
         operation: ProfileOperation,
     },
+    /// A return to what a profile had learned before.
+    Rollback {
+        /// Whose.
+        identity: String,
+        /// To when.
+        to: RollbackTo,
+    },
+    /// A pause of a source, or its end.
+    Source {
+        /// Its id, as in [`crate::SourceStatus::id`].
+        id: String,
+        /// What.
+        operation: SourceOperation,
+    },
 }
 
 /// What can be done to an alert.
@@ -170,6 +184,37 @@ impl ProfileOperation {
             Self::Freeze => "freeze",
             Self::Unfreeze => "unfreeze",
             Self::Delete => "delete",
+        }
+    }
+}
+
+/// Which restore point of a profile is meant; the newest of those that fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RollbackTo {
+    /// One of this time or before.
+    Time(EventTime),
+    /// One whose newest image is this.
+    Revision(String),
+}
+
+/// What can be done to a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceOperation {
+    /// Reads no further, and keeps its position.
+    Pause,
+    /// Goes on from there.
+    Resume,
+}
+
+impl SourceOperation {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Pause, Self::Resume];
+
+    /// The word in routes and the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 }

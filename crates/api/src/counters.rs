@@ -16,6 +16,8 @@ pub struct ApiCounters {
     pub connections_refused: AtomicU64,
     /// Requests refused because of a limit on requests at a time.
     pub requests_refused: AtomicU64,
+    /// Expensive reads refused because the service could not keep up.
+    pub shed: AtomicU64,
     /// Requests refused because of their `Host` or `Origin`.
     pub hosts_refused: AtomicU64,
     /// Requests that took too long.
@@ -33,6 +35,7 @@ impl ApiCounters {
         metrics.http_connections.set_count(get(&self.connections));
         metrics.http_connections_refused.raise_to(get(&self.connections_refused));
         metrics.http_requests_refused.raise_to(get(&self.requests_refused));
+        metrics.http_requests_shed.raise_to(get(&self.shed));
         metrics.http_hosts_refused.raise_to(get(&self.hosts_refused));
         metrics.http_timeouts.raise_to(get(&self.timeouts));
     }
@@ -75,6 +78,7 @@ mod tests {
             requests_refused: 3.into(),
             hosts_refused: 4.into(),
             timeouts: 5.into(),
+            shed: 14.into(),
         }
         .show(&metrics);
         let stream = StreamCounters {
@@ -109,7 +113,8 @@ mod tests {
             &metrics.sse_lagged,
             &metrics.sse_gaps,
             &metrics.overview_late,
+            &metrics.http_requests_shed,
         ];
-        assert_eq!(counted.map(Counter::get), [2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13]);
+        assert_eq!(counted.map(Counter::get), [2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14]);
     }
 }

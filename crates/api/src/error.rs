@@ -6,6 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+/// When an expensive read is worth another try, seconds: a queue of 64 MiB is worked off in one, and
+/// half of those that wait should not come at the same moment as the next lines.
+const SHED_SECONDS: u64 = 10;
+
 /// A container that a name may have meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
@@ -115,6 +119,14 @@ pub enum ApiError {
         /// The limit, in words.
         what: String,
     },
+    /// A read that costs too much as things are.
+    #[error("{what} wait until the service has caught up: {}", reasons.join(", "))]
+    Shed {
+        /// Which reads.
+        what: &'static str,
+        /// Why.
+        reasons: Vec<String>,
+    },
     /// The service is starting or ending.
     #[error("the service is not ready: {}", reasons.join(", "))]
     NotReady {
@@ -138,6 +150,9 @@ pub enum ApiError {
     /// A change asked for by another site's page.
     #[error("requests from pages of other origins are not taken")]
     CrossOrigin,
+    /// A request to a WebSocket's route that is no handshake.
+    #[error("this route speaks WebSocket; /api/stream has the same as server-sent events")]
+    UpgradeRequired,
     /// Whoever asks has not said who they are.
     #[error("{reason}: as `Authorization: Bearer TOKEN`, or as a Basic password")]
     Unauthenticated {
@@ -214,6 +229,7 @@ impl ApiError {
                 ("queue_full", StatusCode::TOO_MANY_REQUESTS, "The queue is full")
             }
             Self::Busy { .. } => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
+            Self::Shed { .. } => ("degraded", StatusCode::SERVICE_UNAVAILABLE, "Not now"),
             Self::NotReady { .. } => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready"),
             Self::Timeout { .. } => ("timeout", StatusCode::SERVICE_UNAVAILABLE, "Took too long"),
             Self::HostRefused { .. } => ("host_refused", StatusCode::FORBIDDEN, "Host refused"),
@@ -224,6 +240,9 @@ impl ApiError {
             Self::Csrf => ("csrf", StatusCode::FORBIDDEN, "The session's word is missing"),
             Self::TooManyRequests { .. } => {
                 ("too_many_requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            }
+            Self::UpgradeRequired => {
+                ("upgrade_required", StatusCode::UPGRADE_REQUIRED, "A WebSocket is expected")
             }
             Self::CrossOrigin => ("cross_origin", StatusCode::FORBIDDEN, "Origin refused"),
             Self::Internal { .. } => {
@@ -246,7 +265,9 @@ impl ApiError {
                 json!({ "field": field, "value": value, "bound": bound })
             }
             Self::Forbidden { needs } => json!({ "needs": needs }),
-            Self::NotReady { reasons } => json!({ "reasons": reasons }),
+            Self::NotReady { reasons } | Self::Shed { reasons, .. } => {
+                json!({ "reasons": reasons })
+            }
             _ => Value::Null,
         };
         match details {
@@ -260,6 +281,7 @@ impl ApiError {
             Self::QueueFull { retry_after } | Self::TooManyRequests { retry_after } => {
                 Some(*retry_after)
             }
+            Self::Shed { .. } => Some(SHED_SECONDS),
             Self::Busy { .. } | Self::NotReady { .. } | Self::Timeout { .. } => Some(1),
             _ => None,
         }
@@ -272,6 +294,7 @@ pub(crate) struct Denied;
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let upgrades = matches!(self, Self::UpgradeRequired);
         let challenged = matches!(self, Self::Unauthenticated { .. });
         let denied = matches!(
             self,
@@ -302,6 +325,9 @@ impl IntoResponse for ApiError {
             // Not Basic, though it is taken: a browser would ask for a name and a password.
             let challenge = HeaderValue::from_static("Bearer realm=\"hanabi\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if upgrades {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::app::{AppParts, AppState};
 use crate::error::ApiError;
+use crate::pressure::Expensive;
 
 pub(crate) use report::{Language, report};
 pub(crate) use sheet::{Format, Sheet};
@@ -34,6 +35,7 @@ pub(crate) async fn answer(
     media: &'static str,
     mut pieces: Pieces,
 ) -> Result<Response, ApiError> {
+    state.afford(Expensive::Export)?;
     let permit = state
         .exports
         .clone()

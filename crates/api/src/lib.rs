@@ -23,6 +23,7 @@ mod openapi;
 mod overlay;
 mod overview;
 mod params;
+mod pressure;
 mod resolve;
 mod room;
 mod routes;
@@ -41,6 +42,7 @@ pub use auth::{
 };
 pub use command::{
     Action, BULK_HEAVY_MAX, BULK_MAX, Carried, Command, Expiry, Order, ProfileOperation, Refused,
+    RollbackTo, SourceOperation,
 };
 pub use counters::ApiCounters;
 pub use engine::{
@@ -58,7 +60,7 @@ pub use overview::{
 };
 pub use room::Room;
 pub use routes::QUERY_TIME;
-pub use serve::serve;
+pub use serve::{Door, serve, serve_at};
 pub use stream::{
     EventBatch, StreamContainer, StreamCounters, StreamError, StreamFilter, StreamHub,
     StreamLimits, StreamScope, Subscription, TypeSet,

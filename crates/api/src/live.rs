@@ -160,6 +160,7 @@ pub struct Live {
     alerts: RwLock<Overlay>,
     rejected: Mutex<VecDeque<RejectedLine>>,
     waiting: Mutex<BTreeSet<String>>,
+    degraded: Mutex<BTreeSet<String>>,
 }
 
 impl Default for Live {
@@ -169,6 +170,7 @@ impl Default for Live {
             overview: Mutex::default(),
             alerts: RwLock::default(),
             rejected: Mutex::default(),
+            degraded: Mutex::default(),
             waiting: Mutex::new(BTreeSet::from([WAITING_FOR_RESTORE.to_owned()])),
         }
     }
@@ -255,6 +257,21 @@ impl Live {
     /// Takes a reason back. A new service waits for [`WAITING_FOR_RESTORE`].
     pub fn done(&self, reason: &str) {
         self.waiting.lock().remove(reason);
+    }
+
+    /// Has expensive reads refused for this reason, or ends that.
+    pub fn degrade(&self, reason: &str, is: bool) {
+        let mut reasons = self.degraded.lock();
+        if is {
+            reasons.insert(reason.to_owned());
+        } else {
+            reasons.remove(reason);
+        }
+    }
+
+    /// Why expensive reads are refused, as the engine sees it; empty when it keeps up.
+    pub fn degraded(&self) -> Vec<String> {
+        self.degraded.lock().iter().cloned().collect()
     }
 
     /// Why the service is not ready; empty when it is.

@@ -19,6 +19,7 @@ use crate::auth::{Asking, Principal, gate, note_refusal};
 use crate::conditional;
 use crate::counters::count;
 use crate::error::{ApiError, Denied};
+use crate::serve::Door;
 
 /// Nothing but what comes from here: event text is written by attackers, and the page shows it.
 pub(crate) const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -79,31 +80,37 @@ async fn guarded(
     let host = request.uri().authority().map(Authority::as_str).or_else(|| {
         request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"))
     });
+    let peer = request.extensions().get::<Peer>().copied();
+    if peer.is_some_and(|peer| !peer.door.has(request.uri().path())) {
+        return Err(ApiError::NoRoute);
+    }
     // Browsers always name the host; only a tool of HTTP/1.0 does not. A page that rebinds a name
     // has no cookie of ours, so that names only count where nobody has to say who they are.
     if let Some(host) = host
         && !state.parts.security.required
-        && !host_is_allowed(&state.parts, host)
+        && !host_is_allowed(&state.parts, host, peer)
     {
         count(&state.counters.hosts_refused);
         return Err(ApiError::HostRefused { host: host.chars().take(100).collect() });
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && is_cross_origin(request.headers(), host) {
+    // A browser lets any page open a WebSocket to anywhere, and read it.
+    let opens = request.uri().path().starts_with("/api/ws");
+    if (changes || opens) && is_cross_origin(request.headers(), host) {
         count(&state.counters.hosts_refused);
         return Err(ApiError::CrossOrigin);
     }
     Ok(next.run(request).await)
 }
 
-fn host_is_allowed(parts: &AppParts, host: &str) -> bool {
+fn host_is_allowed(parts: &AppParts, host: &str, peer: Option<Peer>) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     if host.contains('@') {
         return false;
     }
     let name = authority.host().trim_end_matches('.');
     if let Ok(ip) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        let listen = parts.listen.ip();
+        let listen = peer.map_or(parts.listen.ip(), |peer| peer.listen);
         // A page that rebinds a name still sends the name, so an address in numbers is no danger
         // where every address is listened on.
         return ip.is_loopback()
@@ -137,18 +144,24 @@ async fn counted(State(state): State<Arc<AppState>>, mut request: Request, next:
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let asking = Arc::new(Asking {
-        address: request.extensions().get::<Peer>().map(|peer| peer.0),
+        address: request.extensions().get::<Peer>().map(|peer| peer.address),
         request: state.request_id(),
     });
     request.extensions_mut().insert(asking.clone());
     let mut response = next.run(request).await.into_response();
     finish_head(response.headers_mut(), &asking);
+    if chunked {
+        // Beside a length that hyper has taken out, somebody on the way may have seen another end
+        // (RFC 9112, 6.1): what comes after this request on the connection is nobody's.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let took = began.elapsed();
     let status = response.status().as_u16();
     let metrics = state.parts.exporter.metrics();
     metrics.http_requests.of(HttpStatus::of(status)).increment();
-    if !route.starts_with("/api/stream") {
+    if !route.starts_with("/api/stream") && !route.starts_with("/api/ws") {
         metrics.http_duration.of(Route::of(&route)).observe(took);
     }
     let who = response.extensions().get::<Arc<Principal>>();
@@ -181,6 +194,11 @@ fn finish_head(headers: &mut HeaderMap, asking: &Asking) {
     }
 }
 
-/// The other side of a connection.
+/// The other side of a connection, and where it came in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) door: Door,
+    /// The address of the listener.
+    pub(crate) listen: IpAddr,
+}

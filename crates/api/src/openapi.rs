@@ -27,6 +27,9 @@ pub(crate) struct Operation {
 }
 
 const JSON: &str = "application/json";
+/// No media type: the answer is another protocol.
+const WEBSOCKET: &str = "websocket";
+
 const fn get(
     path: &'static str,
     summary: &'static str,
@@ -93,10 +96,16 @@ pub fn document() -> Value {
 
 fn describe(operation: &Operation) -> Value {
     let parameters: Vec<Value> = operation.parameters.iter().map(|name| parameter(name)).collect();
-    let good = if operation.body == Some("Events") { "202" } else { "200" };
+    let good = match (operation.body, operation.media) {
+        (Some("Events"), _) => "202",
+        (_, WEBSOCKET) => "101",
+        _ => "200",
+    };
     let schema = json!({ "$ref": format!("#/components/schemas/{}", operation.answer) });
     let content = if operation.answer == "Rows" {
         export::rows()
+    } else if operation.media == WEBSOCKET {
+        json!({})
     } else {
         json!({ operation.media: { "schema": schema } })
     };
@@ -154,6 +163,10 @@ fn parameter(name: &str) -> Value {
             json!({ "type": "string", "minLength": 1 }),
             "Full id, short id, identity or name, in this order",
         ),
+        "source_id" => (
+            json!({ "type": "string", "minLength": 1 }),
+            "The id of a source as the list has it; its slashes are written %2F",
+        ),
         "item" => (text, "The id of a quarantined behaviour"),
         "dry_run" => {
             (json!({ "type": "boolean" }), "Changes nothing; the answer tells what would change")
@@ -190,6 +203,7 @@ fn parameter(name: &str) -> Value {
         "cursor" => (text, "next_cursor of the page before"),
         _ => (text, "Text to look for, in any case"),
     };
+    let name = if name == "source_id" { "id" } else { name };
     let place = if matches!(name, "id" | "item") { "path" } else { "query" };
     json!({ "name": name, "in": place, "required": place == "path", "description": about, "schema": schema })
 }

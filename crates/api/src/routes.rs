@@ -13,9 +13,11 @@ mod profiles;
 mod prometheus;
 mod remote_write;
 mod rulings;
+mod sources;
 mod stream;
 mod tree;
 mod triage;
+mod ws;
 
 pub use prometheus::QUERY_TIME;
 
@@ -26,7 +28,7 @@ use axum::routing::{delete, get, post};
 use hanabi_store::StoreError;
 
 use crate::app::AppState;
-use crate::command::{ProfileOperation, Refused};
+use crate::command::{ProfileOperation, Refused, SourceOperation};
 use crate::error::ApiError;
 
 pub(crate) use alerts::{alert_stats, alerts_of, incident_page};
@@ -58,6 +60,8 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/export/report", get(export::report))
         .route("/api/stream", get(stream::all))
         .route("/api/stream/{id}", get(stream::one))
+        .route("/api/ws", get(ws::all))
+        .route("/api/ws/{id}", get(ws::one))
         .route("/api/suppressions", get(rulings::suppressions).post(rulings::suppress))
         .route("/api/maintenance", get(rulings::maintenance).post(rulings::maintain))
         .route("/api/tokens", get(auth::tokens).post(auth::create_token))
@@ -66,7 +70,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/logout", post(auth::logout))
         .route("/api/me", get(auth::me))
         .route("/api/audit", get(rulings::audit))
-        .route("/api/sources", get(operations::sources))
+        .route("/api/sources", get(sources::list))
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))
@@ -123,12 +127,21 @@ fn changes(mut router: Router<Arc<AppState>>) -> Router<Arc<AppState>> {
             }),
         );
     }
+    for operation in SourceOperation::ALL {
+        router = router.route(
+            &format!("/api/sources/{{id}}/{}", operation.as_str()),
+            post(move |state, caller, id, params, body| {
+                sources::operate(state, caller, id, operation, params, body)
+            }),
+        );
+    }
     router
         .route("/api/alerts/bulk", post(triage::bulk))
         .route("/api/suppressions/{id}", delete(rulings::unsuppress))
         .route("/api/maintenance/{id}", delete(rulings::end_maintenance))
         .route("/api/hbt/{id}/quarantine", get(profiles::quarantine))
         .route("/api/hbt/{id}/split", post(profiles::split))
+        .route("/api/hbt/{id}/rollback", post(profiles::roll_back))
 }
 
 /// An order that the engine has not carried out.

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep};
 use tower::ServiceExt as _;
 
@@ -31,9 +31,42 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// What a connection past the limit is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n";
 
+/// Which routes are answered at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// All.
+    All,
+    /// All but those for machines.
+    People,
+    /// What machines send and scrape, and whether the service is well.
+    Machines,
+}
+
+impl Door {
+    /// True when a path is answered there.
+    pub(crate) fn has(self, path: &str) -> bool {
+        let machines = path.starts_with("/ingest/") || matches!(path, "/metrics" | "/api/v1/write");
+        let health = matches!(path, "/healthz" | "/livez" | "/readyz");
+        match self {
+            Self::All => true,
+            Self::People => !machines,
+            Self::Machines => machines || health,
+        }
+    }
+}
+
 /// Answers requests on a listener until `shutdown` resolves; then ends streams, gives open requests
 /// a few seconds, and returns.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    serve_at(vec![(listener, Door::All)], app, shutdown).await;
+}
+
+/// The same on several listeners, which share the bound of connections.
+pub async fn serve_at(
+    listeners: Vec<(TcpListener, Door)>,
+    app: App,
+    shutdown: impl Future<Output = ()>,
+) {
     let hub = app.hub().clone();
     let batcher = tokio::spawn({
         let hub = hub.clone();
@@ -45,26 +78,15 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     });
     let (stop, stopped) = watch::channel(());
     let connections = Arc::new(Semaphore::new(app.limits().connections));
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                accept((stream, peer.ip().to_canonical()), &app, &connections, &stopped);
-            }
-            Err(error) => {
-                // Out of descriptors: the others must finish first, and a tight loop helps nobody.
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
+    let mut accepting = JoinSet::new();
+    for (listener, door) in listeners {
+        let (app, connections) = (app.clone(), connections.clone());
+        accepting.spawn(listen(listener, door, app, connections, stopped.clone()));
     }
-    drop(listener);
+    shutdown.await;
     hub.close();
     drop(stop);
+    while accepting.join_next().await.is_some() {}
     let all = app.limits().connections as u32;
     if tokio::time::timeout(DRAIN, connections.acquire_many(all)).await.is_err() {
         tracing::warn!("some requests did not end in time");
@@ -78,8 +100,39 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
 }
 
+/// Accepts connections until the end of the service.
+async fn listen(
+    listener: TcpListener,
+    door: Door,
+    app: App,
+    connections: Arc<Semaphore>,
+    stopped: watch::Receiver<()>,
+) {
+    let mut ended = stopped.clone();
+    let address = listener.local_addr().map_or(app.state().parts.listen, |address| address);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // The sender is only ever dropped, so any answer here means the end of the service.
+            _ = ended.changed() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let peer = Peer { address: peer.ip().to_canonical(), door, listen: address.ip() };
+                accept(stream, peer, &app, &connections, &stopped);
+            }
+            Err(error) => {
+                // Out of descriptors: the others must finish first, and a tight loop helps nobody.
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
 fn accept(
-    (stream, peer): (TcpStream, IpAddr),
+    stream: TcpStream,
+    peer: Peer,
     app: &App,
     connections: &Arc<Semaphore>,
     stopped: &watch::Receiver<()>,
@@ -95,21 +148,41 @@ fn accept(
     counters.connections.fetch_add(1, Ordering::Relaxed);
     let app = app.clone();
     let stopped = stopped.clone();
+    let slot = Slot(Arc::new(Counted { _permit: permit, app: app.clone() }));
     tokio::spawn(async move {
-        connection(stream, peer, &app, stopped).await;
-        app.counters().connections.fetch_sub(1, Ordering::Relaxed);
-        drop(permit);
+        connection(stream, (peer, slot), &app, stopped).await;
     });
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, app: &App, mut stopped: watch::Receiver<()>) {
+/// A connection's place among those that may be open. Whoever takes the connection over (a
+/// WebSocket) keeps it.
+#[derive(Clone)]
+pub(crate) struct Slot(#[expect(dead_code, reason = "it is held, not read")] Arc<Counted>);
+
+struct Counted {
+    _permit: OwnedSemaphorePermit,
+    app: App,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.app.counters().connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    (peer, slot): (Peer, Slot),
+    app: &App,
+    mut stopped: watch::Receiver<()>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
     let Some(tls) = &app.state().parts.security.tls else {
-        return answer(stream, peer, None, app, stopped).await;
+        return answer(stream, (peer, slot), None, app, stopped).await;
     };
-    let shaking = tls.acceptor.accept(stream);
+    let shaking = tls.acceptor().accept(stream);
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(app.limits().head_time, shaking) => shaken,
         _ = stopped.changed() => return,
@@ -117,17 +190,19 @@ async fn connection(stream: TcpStream, peer: IpAddr, app: &App, mut stopped: wat
     match shaken {
         Ok(Ok(stream)) => {
             let certificate = tls.certificate(stream.get_ref().1.peer_certificates());
-            answer(stream, peer, certificate, app, stopped).await;
+            answer(stream, (peer, slot), certificate, app, stopped).await;
         }
-        Ok(Err(error)) => tracing::debug!(%error, %peer, "a client does not speak TLS with us"),
-        Err(_) => tracing::debug!(%peer, "a client began TLS and did not go on"),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, peer = %peer.address, "a client does not speak TLS with us");
+        }
+        Err(_) => tracing::debug!(peer = %peer.address, "a client began TLS and did not go on"),
     }
 }
 
 /// Answers the requests of one connection.
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    peer: IpAddr,
+    (peer, slot): (Peer, Slot),
     certificate: Option<Certificate>,
     app: &App,
     mut stopped: watch::Receiver<()>,
@@ -135,7 +210,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     let router = app.router();
     let service = TowerToHyperService::new(tower::service_fn(
         move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(slot.clone());
             if let Some(certificate) = certificate.clone() {
                 request.extensions_mut().insert(certificate);
             }
@@ -149,7 +225,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         .timer(TokioTimer::new())
         .header_read_timeout(app.limits().head_time)
         .max_buf_size(CONNECTION_BUFFER)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, app.limits().stall_time)), service);
+        .serve_connection(TokioIo::new(StallGuard::new(stream, app.limits().stall_time)), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

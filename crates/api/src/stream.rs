@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+pub(crate) use envelope::message_of;
 pub use filter::{StreamFilter, StreamScope, TypeSet};
 pub use inbox::EventBatch;
 pub use subscription::{StreamError, Subscription};

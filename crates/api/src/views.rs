@@ -2,7 +2,7 @@
 
 use hanabi_event::EventTime;
 use hanabi_profile::{Addition, Learning, Phase, ProfileSummary, RevisionDiff};
-use hanabi_store::{AlertBucket, AlertStats, LogRow, SnapshotInfo};
+use hanabi_store::{AlertBucket, AlertStats, LogRow, PointInfo, PointReason, SnapshotInfo};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -163,5 +163,24 @@ pub(crate) struct SnapshotView {
 impl From<SnapshotInfo> for SnapshotView {
     fn from(info: SnapshotInfo) -> Self {
         Self { time: Time(info.time), nodes: info.nodes, events: info.events, bytes: info.bytes }
+    }
+}
+
+/// One restore point of a history.
+#[derive(Debug, Serialize)]
+pub(crate) struct PointView {
+    time: Time,
+    reason: PointReason,
+    phase: String,
+    revision: String,
+    nodes: u64,
+    events: u64,
+    bytes: u64,
+}
+
+impl From<PointInfo> for PointView {
+    fn from(info: PointInfo) -> Self {
+        let PointInfo { time, reason, phase, revision, nodes, events, bytes } = info;
+        Self { time: Time(time), reason, phase, revision, nodes, events, bytes }
     }
 }

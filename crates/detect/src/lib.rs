@@ -24,6 +24,7 @@ mod miss;
 mod processes;
 mod queries;
 mod revision;
+mod rollback;
 mod router;
 mod rules;
 mod rulings;

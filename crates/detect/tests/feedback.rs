@@ -6,7 +6,7 @@ mod kit;
 
 use hanabi_detect::{AlertState, Settings, Watch, triage::Actor};
 use hanabi_event::SECOND;
-use hanabi_profile::Phase;
+use hanabi_profile::{Phase, TreeDiff};
 use kit::{Box, Proc, Run, Scene, shop};
 
 type Sequence = fn(&mut Scene, &Box, i64);
@@ -347,4 +347,45 @@ fn a_merge_that_a_person_splits_stays_split() {
     assert!(refused(&mut run, "/file_branch/openat/nobody/x:y").contains("no node there"));
     let whole = "/file_branch/openat/nginx/directory_path:srv";
     assert_eq!(refused(&mut run, whole), "the node was not made of others");
+}
+
+#[test]
+fn a_profile_goes_back_and_what_people_decided_stays() {
+    let settings = Settings::default();
+    let (decided, other) = (SEQUENCES[0].1, SEQUENCES[3].1);
+    let mut run = learned();
+    let point = run.watch("vm:web").learned();
+    play(&mut run, decided, 220);
+    promote_all(&mut run, false);
+    let promoted = run.watch("vm:web").learned();
+    let actor = ann(&run);
+    let watch = watch_mut(&mut run);
+    watch.relearn(&actor, &settings);
+    assert!(!watch.profile.phase.detects());
+    watch.roll_back(point.clone(), &settings);
+    assert_eq!(watch.profile.phase, Phase::Detecting);
+    let diff = TreeDiff::of(&point.profile.snapshot(), &watch.profile.snapshot(), 100);
+    assert_eq!(diff.removed, [], "everything is back");
+    assert!(!diff.added.is_empty(), "and the promotion is there");
+
+    // What was promoted after the point is known, and what was not is news.
+    let before = alerts(&run);
+    let mut run = run.restart();
+    play(&mut run, decided, 240);
+    assert_eq!(alerts(&run), before);
+    play(&mut run, other, 260);
+    assert!(alerts(&run).iter().any(|(rule, ..)| rule == "hbt.new_peer"), "{:?}", alerts(&run));
+
+    // What was undone after a point does not come back with it, and a freeze stays.
+    let actor = ann(&run);
+    let watch = watch_mut(&mut run);
+    let ids: Vec<String> = promoted.profile.promotions().iter().map(|p| p.id.clone()).collect();
+    for id in ids.iter().rev() {
+        watch.demote(id, &actor, &settings).unwrap();
+    }
+    watch.freeze(&settings);
+    watch.roll_back(promoted, &settings);
+    assert_eq!((watch.profile.promotions(), watch.profile.phase), (&[][..], Phase::Frozen));
+    let diff = TreeDiff::of(&point.profile.snapshot(), &watch.profile.snapshot(), 100);
+    assert_eq!((diff.added, diff.removed), (vec![], vec![]));
 }

@@ -291,6 +291,25 @@ impl Profile {
         self.put_in_again(limits);
     }
 
+    /// Takes what people have decided from another state of this profile: its promotions, and no
+    /// others, are in this tree afterwards.
+    pub fn decide_as(&mut self, other: &Self, limits: &Limits) {
+        let here: Vec<String> = self.promotions.iter().map(|one| one.id.clone()).collect();
+        let there = |id: &str| other.promotions.iter().any(|one| one.id == id);
+        for id in here.iter().filter(|id| !there(id)) {
+            self.demote(id, limits);
+        }
+        for promotion in &other.promotions {
+            if !self.promotions.iter().any(|one| one.id == promotion.id) {
+                let mut promotion = promotion.clone();
+                promotion.added.clear();
+                self.promotions.push(promotion);
+            }
+        }
+        self.promotions.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        self.put_in_again(limits);
+    }
+
     /// Puts in what the promotions hold and the tree lacks.
     fn put_in_again(&mut self, limits: &Limits) {
         let mut all = std::mem::take(&mut self.promotions);

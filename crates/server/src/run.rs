@@ -3,15 +3,18 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use hanabi_api::{
-    ApiLimits, App, AppParts, EngineRequest, EngineRequests, Live, QUERY_TIME, Room, StreamHub,
-    engine_channel,
+    ApiLimits, App, AppParts, Door, EngineRequest, EngineRequests, Live, QUERY_TIME, Room,
+    StreamHub, engine_channel,
 };
 use hanabi_detect::{Rulings, Settings};
 use hanabi_event::Redactor;
@@ -36,6 +39,7 @@ use crate::{
         keeper::{Keeper, Stores},
         now,
         observer::Watcher,
+        reload::Reloading,
         remote_write,
         rows::Rows,
         security::security,
@@ -75,6 +79,8 @@ struct Assembled {
     driver: Driving,
     /// The threads of the series.
     keeping: (Worker, Option<Worker>),
+    /// The thread that reads certificates and keys again; none where there is nothing to read.
+    reloading: Option<Reloading>,
     failed: oneshot::Receiver<()>,
 }
 
@@ -82,11 +88,16 @@ struct Assembled {
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let settings = Arc::new(feed::settings_with(config, &metrics)?);
-    let listener = listen(config.server().listen)?;
-    let address = listener.local_addr().context("failed to learn the address listened on")?;
+    let listeners = Listeners::open(config)?;
+    let address = listeners.address;
     let data = open(config, &settings)?;
     let service = assemble(config, settings, data, metrics, address)?;
     welcome(config, address);
+    if let Some(machines) = listeners.machines_address {
+        tracing::info!(
+            "machines are answered at {machines} alone: /metrics, /ingest, /api/v1/write"
+        );
+    }
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(API_THREADS)
@@ -95,13 +106,15 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         .build()
         .context("failed to start the threads that answer requests")?;
     let stopping = service.sources.clone();
-    runtime.block_on(answer(listener, service.app, service.failed, move || stopping.stop()))?;
+    let reload = service.reloading.as_ref().map(|one| Arc::clone(&one.at_once));
+    let stop = move || stopping.stop();
+    runtime.block_on(answer(listeners, service.app, service.failed, reload, stop))?;
 
     service.sources.stop();
     service.threads.join(SOURCES_PATIENCE);
     service.intake.close();
     let ended = join(service.driver);
-    drop(service.keeping);
+    drop((service.keeping, service.reloading));
     // Reads of the store that nobody waits for any more must not hold the end up.
     runtime.shutdown_background();
     ended?;
@@ -128,6 +141,8 @@ fn assemble(
     let (intake, batches) = Intake::new(queue, Some(journal.clone()));
     let (handle, requests) = engine_channel();
     let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
+    let (sources, threads) =
+        Sources::start(config.sources(), config.docker_host(), &intake, &start)?;
     let engine = Engine::start(
         settings,
         feed::decoding(config),
@@ -143,8 +158,6 @@ fn assemble(
         live: Arc::clone(&live),
         metrics: metrics.clone(),
     })?;
-    let (sources, threads) =
-        Sources::start(config.sources(), config.docker_host(), &intake, &start.positions)?;
     let parts = Parts {
         engine,
         input: Input::new(replay, batches),
@@ -165,10 +178,9 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
-    let limits =
-        ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() };
+    let (security, reloading) = security(config, &store, &metrics)?;
     let app = App::new(AppParts {
-        security: security(config, &store)?,
+        security,
         live,
         hub,
         engine: handle,
@@ -182,11 +194,15 @@ fn assemble(
         listen,
         allowed_hosts: config.server().allowed_hosts.clone(),
         access_log: config.log().access,
-        limits,
+        limits: limits(config),
     });
     let writer = writer(config, &series, &metrics)?;
     let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
-    Ok(Assembled { app, intake, sources, threads, driver, keeping, failed })
+    Ok(Assembled { app, intake, sources, threads, driver, keeping, reloading, failed })
+}
+
+fn limits(config: &Config) -> ApiLimits {
+    ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() }
 }
 
 /// Where `PromQL` is answered.
@@ -226,6 +242,33 @@ fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
         .hint("choose another address with --listen, as in --listen 127.0.0.1:8001")?;
     listener.set_nonblocking(true).context("failed to set the listener up")?;
     Ok(listener)
+}
+
+/// Where requests come in.
+struct Listeners {
+    all: Vec<(std::net::TcpListener, Door)>,
+    address: SocketAddr,
+    /// Where machines are answered, if not at the other.
+    machines_address: Option<SocketAddr>,
+}
+
+impl Listeners {
+    fn open(config: &Config) -> anyhow::Result<Self> {
+        let bound = |listener: &std::net::TcpListener| {
+            listener.local_addr().context("failed to learn the address listened on")
+        };
+        let first = listen(config.server().listen)?;
+        let address = bound(&first)?;
+        let Some(machines) = config.server().machines_listen else {
+            let all = vec![(first, Door::All)];
+            return Ok(Self { all, address, machines_address: None });
+        };
+        let second =
+            listen(machines).hint("server.machines_listen of the configuration says so")?;
+        let machines_address = Some(bound(&second)?);
+        let all = vec![(first, Door::People), (second, Door::Machines)];
+        Ok(Self { all, address, machines_address })
+    }
 }
 
 fn open(config: &Config, settings: &Settings) -> anyhow::Result<Data> {
@@ -331,14 +374,20 @@ fn join(driver: Driving) -> anyhow::Result<()> {
 
 /// Answers requests until a signal comes or the engine fails.
 async fn answer(
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     app: App,
     failed: oneshot::Receiver<()>,
+    reload: Option<Arc<AtomicBool>>,
     stop: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::from_std(listener).context("failed to set the listener up")?;
+    let listeners = listeners.all.into_iter().map(|(listener, door)| {
+        Ok((TcpListener::from_std(listener).context("failed to set a listener up")?, door))
+    });
+    let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
     let mut signals = Signals::new()?;
-    hanabi_api::serve(listener, app, async move {
+    // Where there is nothing to read again, a terminal that is closed ends the service as before.
+    let hearing = reload.map(hear_hangups).transpose()?;
+    hanabi_api::serve_at(listeners, app, async move {
         tokio::select! {
             name = signals.next() => {
                 tracing::info!("{name}: the service ends; a second signal ends it at once");
@@ -352,7 +401,21 @@ async fn answer(
         });
     })
     .await;
+    if let Some(hearing) = hearing {
+        hearing.abort();
+    }
     Ok(())
+}
+
+/// SIGHUP has certificates and keys read again.
+fn hear_hangups(reload: Arc<AtomicBool>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup()).context("failed to listen to signals")?;
+    Ok(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("told to read certificates and keys again");
+            reload.store(true, Ordering::Relaxed);
+        }
+    }))
 }
 
 fn end_at_once() {

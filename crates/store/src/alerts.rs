@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{self, Reader};
 use crate::error::Fault;
 use crate::indexed::{Entry, Indexed};
+use crate::owner::Owner;
 use crate::{Store, StoreError};
 
 pub(crate) const ALERTS: Indexed = Indexed::new("alerts", "alert_index");
@@ -83,6 +84,7 @@ pub(crate) fn put_alerts(to: &WriteTransaction, alerts: &[Alert]) -> Result<(), 
             time: alert.last_seen,
             words: alert_words(alert),
             head: AlertHead::of(alert).encode(),
+            owner: Owner::new(&alert.identity, names(alert)),
             body: &body,
         })?;
         text.insert(alert.id.as_str(), alert_text(alert).as_str())?;
@@ -101,9 +103,16 @@ pub(crate) fn put_incidents(to: &WriteTransaction, incidents: &[Incident]) -> Re
         let mut head = vec![priority_code(incident.priority)];
         head.extend_from_slice(&incident.first_seen.to_le_bytes());
         let time = incident.last_seen;
-        writer.put(&Entry { id: &incident.id, time, words, head, body: &body })?;
+        let name = incident.container.name.as_str();
+        let owner = Owner::new(&incident.identity, std::iter::once(name));
+        writer.put(&Entry { id: &incident.id, time, words, head, owner, body: &body })?;
     }
     Ok(())
+}
+
+/// The names of an alert's containers, the one that it shows last: it is there always.
+fn names(alert: &Alert) -> impl Iterator<Item = &str> {
+    alert.containers.iter().chain([&alert.container]).map(|container| container.name.as_str())
 }
 
 /// JSON has no word for a number that is none, and an alert must not become unreadable by one.

@@ -1,5 +1,7 @@
 //! Checkpoints: everything that must be true together, in one durable transaction.
 
+use std::sync::atomic::Ordering;
+
 use hanabi_detect::{Alert, AlertState, Incident, Maintenance, Suppression};
 use hanabi_event::EventTime;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
@@ -11,6 +13,7 @@ use crate::audit::{self, AuditEntry};
 use crate::codec;
 use crate::error::Fault;
 use crate::indexed::{EVERY, Indexed};
+use crate::points::{self, NewPoint, PointLimits};
 use crate::{Store, StoreError};
 
 pub(crate) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -31,6 +34,8 @@ pub struct Checkpoint {
     pub positions: Vec<(String, Vec<u8>)>,
     /// The profiles that changed: identity and opaque bytes.
     pub profiles: Vec<(String, Vec<u8>)>,
+    /// Profiles as they are or were, to go back to.
+    pub points: Vec<NewPoint>,
     /// Identities whose profiles are gone.
     pub removed_profiles: Vec<String>,
     /// The alerts that changed.
@@ -84,7 +89,18 @@ impl Store {
             .map(|(identity, blob)| Ok((identity.as_str(), codec::pack(blob)?)))
             .collect::<Result<Vec<_>, Fault>>()
             .map_err(|fault| fault.into_error("pack a profile", self.db.path()))?;
-        self.db.write("commit a checkpoint", |to| {
+        let points = checkpoint
+            .points
+            .iter()
+            .map(|point| Ok((point, codec::pack(&point.profile)?)))
+            .collect::<Result<Vec<_>, Fault>>()
+            .map_err(|fault| fault.into_error("pack a restore point", self.db.path()))?;
+        let limits = PointLimits {
+            kept: self.options.points_kept,
+            age: self.options.point_age,
+            total_bytes: self.options.points_bytes,
+        };
+        let dropped = self.db.write("commit a checkpoint", |to| {
             put_sequence(to, checkpoint.sequence)?;
             let mut profiles = to.open_table(PROFILES)?;
             for identity in &checkpoint.removed_profiles {
@@ -108,8 +124,11 @@ impl Store {
                 audit::put_maintenance(to, all)?;
             }
             put_alerts(to, &checkpoint.alerts)?;
-            put_incidents(to, &checkpoint.incidents)
-        })
+            put_incidents(to, &checkpoint.incidents)?;
+            points::put(to, &points, &limits)
+        })?;
+        self.points_dropped.fetch_add(dropped, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The last committed checkpoint, with the alerts and incidents that the engine still needs.

@@ -10,9 +10,11 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransact
 
 use crate::codec::{self, Reader};
 use crate::error::Fault;
-use crate::owner::{Keep, Owner};
+use crate::owner::{Keep, Owner, PackedOwner};
 
-const RECORD: u8 = 1;
+/// A record without its owner, as earlier builds wrote them.
+const RECORD_UNOWNED: u8 = 1;
+const RECORD: u8 = 2;
 
 /// The word that every record has.
 pub(crate) const EVERY: &str = "";
@@ -34,6 +36,8 @@ pub(crate) struct Entry<'a> {
     /// Without [`EVERY`], which is added.
     pub(crate) words: Vec<String>,
     pub(crate) head: Vec<u8>,
+    /// Whose it is, beside the body, so that a scoped list unpacks only what it shows.
+    pub(crate) owner: Owner,
     pub(crate) body: &'a [u8],
 }
 
@@ -86,7 +90,11 @@ impl Indexed {
         Ok(move |id: &str| {
             let (Some(keep), Some(records)) = (keep, &records) else { return Ok(true) };
             let Some(record) = records.get(id)? else { return Ok(false) };
-            let body = codec::unpack(split(record.value())?.1)?;
+            let (place, body) = split(record.value())?;
+            if let Some(owner) = place.owner {
+                return Ok(keep(&owner.read()?));
+            }
+            let body = codec::unpack(body)?;
             // One that cannot be read is nobody's, and left out of lists anyway.
             Ok(serde_json::from_slice::<Owner>(&body).is_ok_and(|owner| keep(&owner)))
         })
@@ -192,6 +200,9 @@ impl Writer<'_> {
             codec::put_bytes(&mut record, word.as_bytes());
             self.index.insert((word.as_str(), entry.time, entry.id), entry.head.as_slice())?;
         }
+        let mut owner = Vec::new();
+        entry.owner.put(&mut owner);
+        codec::put_bytes(&mut record, &owner);
         codec::pack_into(&mut record, entry.body)?;
         self.records.insert(entry.id, record.as_slice())?;
         Ok(())
@@ -225,16 +236,73 @@ impl Writer<'_> {
 struct Place<'a> {
     time: u64,
     words: Vec<&'a str>,
+    owner: Option<PackedOwner<'a>>,
 }
 
 fn split(record: &[u8]) -> Result<(Place<'_>, &[u8]), Fault> {
     let mut reader = Reader::new(record);
     let version = reader.u8()?;
-    if version != RECORD {
+    if !matches!(version, RECORD | RECORD_UNOWNED) {
         return Err(Fault::Damaged(format!("unknown record version {version}")));
     }
     let time = reader.u64()?;
     let count = reader.u32()?;
     let words = (0..count).map(|_| reader.str()).collect::<Result<_, _>>()?;
-    Ok((Place { time, words }, reader.rest()))
+    let owner = (version == RECORD).then(|| reader.bytes().map(PackedOwner)).transpose()?;
+    Ok((Place { time, words, owner }, reader.rest()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::ALERTS;
+    use crate::{Store, StoreOptions};
+
+    /// The record as an earlier build wrote it: without its owner.
+    fn unowned(record: &[u8]) -> Vec<u8> {
+        let (place, packed) = split(record).unwrap();
+        let mut old = vec![RECORD_UNOWNED];
+        old.extend_from_slice(&place.time.to_le_bytes());
+        old.extend_from_slice(&(place.words.len() as u32).to_le_bytes());
+        for word in place.words {
+            codec::put_bytes(&mut old, word.as_bytes());
+        }
+        old.extend_from_slice(packed);
+        old
+    }
+
+    #[test]
+    fn an_owner_is_known_beside_the_body_and_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let names = ["web", "api"];
+        let put = |id: &str| {
+            let owner = Owner::new("h1:web", names.into_iter());
+            let body = br#"{"identity":"h1:web","container":{"name":"api"},"containers":[{"name":"web"}]}"#;
+            let entry =
+                Entry { id, time: 7, words: vec!["w".into()], head: Vec::new(), owner, body };
+            store.db.write("put", |to| ALERTS.writer(to)?.put(&entry)).unwrap();
+        };
+        put("new");
+        put("old");
+        let rewrite = |to: &WriteTransaction| {
+            let mut records = to.open_table(ALERTS.records)?;
+            let old = unowned(records.get("old")?.unwrap().value());
+            records.insert("old", old.as_slice())?;
+            Ok(())
+        };
+        store.db.write("rewrite", rewrite).unwrap();
+        for id in ["new", "old"] {
+            for (name, is) in [("web", true), ("api", true), ("db", false), ("", false)] {
+                let keep = |owner: &Owner| {
+                    assert_eq!(owner.identity, "h1:web");
+                    owner.names().any(|known| known == name)
+                };
+                let kept = store.db.read("keep", |from| ALERTS.keeps(from, Some(&keep))?(id));
+                assert_eq!(kept.unwrap(), is, "{id} {name}");
+            }
+            let body = store.db.read("get", |from| ALERTS.get(from, id)).unwrap();
+            assert!(body.unwrap().starts_with(b"{\"identity\""), "{id}");
+        }
+    }
 }

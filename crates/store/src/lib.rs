@@ -29,6 +29,7 @@ mod maintain;
 mod overlay;
 mod owner;
 mod page;
+mod points;
 mod reserve;
 mod restore;
 mod snapshots;
@@ -49,6 +50,7 @@ pub use log::{EventLog, LogOptions, LogPage, LogQuery, LogReport, LogRow, LogSta
 pub use maintain::DataDirectory;
 pub use owner::{Keep, Owner};
 pub use page::{PAGE_LIMIT, Page};
+pub use points::{NewPoint, PointInfo, PointReason};
 pub use restore::{Restoration, restore};
 pub use snapshots::{SNAPSHOT_DEPTH, SnapshotInfo};
 pub use store::{CheckReport, PROBLEM_LIMIT, Problem, Store, StoreOptions, StoreStats};

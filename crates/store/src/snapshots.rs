@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::error::Fault;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, points};
 
 type Key = (&'static str, u64);
 
@@ -93,7 +93,8 @@ impl Store {
         })
     }
 
-    /// Takes out the whole history of a profile; answers how many snapshots went.
+    /// Takes out the whole history of a profile, restore points included; answers how many
+    /// snapshots went.
     pub fn delete_snapshots(&self, identity: &str) -> Result<u64, StoreError> {
         self.db.write("delete snapshots", |to| {
             let mut times = Vec::new();
@@ -101,6 +102,7 @@ impl Store {
                 times.push(entry?.0.value().1);
             }
             remove(to, identity, &times)?;
+            points::delete(to, identity)?;
             Ok(times.len() as u64)
         })
     }

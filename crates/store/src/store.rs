@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hanabi_event::{EventTime, SECOND};
@@ -12,7 +13,7 @@ use crate::checkpoint::{META, POSITIONS, PROFILES};
 use crate::database::{Access, Db};
 use crate::directory::Directory;
 use crate::error::Fault;
-use crate::{StoreError, alerts, audit, codec, snapshots, tokens};
+use crate::{StoreError, alerts, audit, codec, points, snapshots, tokens};
 
 pub(crate) const DATABASE_FILE: &str = "hanabi.redb";
 const DAY: EventTime = 86_400 * SECOND;
@@ -26,6 +27,12 @@ pub struct StoreOptions {
     pub snapshots_kept: usize,
     /// How old a snapshot may get, ns, unless it is a profile's newest.
     pub snapshot_age: EventTime,
+    /// Restore points kept of one profile.
+    pub points_kept: usize,
+    /// How old a restore point may get, ns, unless it is a profile's newest.
+    pub point_age: EventTime,
+    /// Bytes of all restore points; past it the oldest go.
+    pub points_bytes: u64,
     /// How much older than the newest, ns, a resolved or promoted alert may be and still be
     /// restored: as long as a recurrence reopens it.
     pub restored_age: EventTime,
@@ -37,6 +44,12 @@ impl Default for StoreOptions {
             cache_bytes: 16 << 20,
             snapshots_kept: 50,
             snapshot_age: 90 * DAY,
+            // A week of days, and as many revisions and returns beside them.
+            points_kept: 14,
+            point_age: 90 * DAY,
+            // A profile of 10 000 nodes takes about 200 KiB, so this is 1 300 of them; it bounds
+            // the database where there are thousands of containers.
+            points_bytes: 256 << 20,
             restored_age: DAY,
         }
     }
@@ -47,6 +60,7 @@ impl Default for StoreOptions {
 pub struct Store {
     pub(crate) db: Db,
     pub(crate) options: StoreOptions,
+    pub(crate) points_dropped: AtomicU64,
     directory: Arc<Directory>,
 }
 
@@ -65,6 +79,10 @@ pub struct StoreStats {
     pub incidents: u64,
     /// Snapshots stored, of all profiles.
     pub snapshots: u64,
+    /// Restore points stored, of all profiles.
+    pub restore_points: u64,
+    /// Restore points that went because of a bound, since the start.
+    pub restore_points_dropped: u64,
     /// Entries of the audit log.
     pub audit: u64,
     /// Suppressions stored.
@@ -134,7 +152,7 @@ impl Store {
         if !db.read("look for the tables", |from| Ok(count_rows(from).is_ok()))? {
             db.write("create the tables", create_tables)?;
         }
-        Ok(Self { db, options, directory })
+        Ok(Self { db, options, points_dropped: AtomicU64::new(0), directory })
     }
 
     /// The data directory.
@@ -159,6 +177,7 @@ impl Store {
             commit_errors: meters.errors,
             reopened: meters.reopened,
             last_commit: meters.last_commit,
+            restore_points_dropped: self.points_dropped.load(Ordering::Relaxed),
             ..self.db.read("count rows", count_rows)?
         })
     }
@@ -175,7 +194,7 @@ impl Store {
             let (alerts, incidents) = alerts::check(from, &mut problems)?;
             let snapshots = snapshots::check(from, &mut problems)?;
             audit::check(from, &mut problems)?;
-            let tokens = tokens::check(from, &mut problems)?;
+            let tokens = tokens::check(from, &mut problems)? + points::check(from, &mut problems)?;
             let (audit, suppressions) = audit::count(from)?;
             Ok(profiles + alerts + incidents + snapshots + audit + suppressions + tokens)
         })?;
@@ -190,6 +209,7 @@ fn create_tables(to: &WriteTransaction) -> Result<(), Fault> {
     to.open_table(PROFILES)?;
     alerts::create_tables(to)?;
     snapshots::create_tables(to)?;
+    points::create_tables(to)?;
     audit::create_tables(to)?;
     tokens::create_tables(to)
 }
@@ -205,6 +225,7 @@ fn count_rows(from: &ReadTransaction) -> Result<StoreStats, Fault> {
         alerts,
         incidents,
         snapshots: snapshots::count(from)?,
+        restore_points: points::count(from)?,
         audit,
         suppressions,
         ..StoreStats::default()

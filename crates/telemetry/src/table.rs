@@ -267,6 +267,8 @@ metrics! {
     store_errors: Counter = "hanabi_store_errors_total", Counter, Count, "Operations of the store that failed";
     store_bytes: Gauge = "hanabi_store_bytes", Gauge, Bytes, "Bytes in the store";
     store_checkpoint_time: Gauge = "hanabi_store_checkpoint_timestamp_seconds", Gauge, Seconds, "When the last checkpoint was completed, since the epoch";
+    restore_points: Gauge = "hanabi_restore_points", Gauge, Count, "Restore points of profiles in the store";
+    restore_points_dropped: Counter = "hanabi_restore_points_dropped_total", Counter, Count, "Restore points that went because of a bound of their number, age or bytes";
     event_log_dropped: Counter = "hanabi_event_log_dropped_total", Counter, Count, "Events left out of the event log because its budget was used up";
 
     http_requests: By<HttpStatus, Counter> = "hanabi_http_requests_total", Counter, Count, "Requests answered, by class of status";
@@ -274,8 +276,11 @@ metrics! {
     http_duration: By<Route, Histogram> = "hanabi_http_request_duration_seconds", Histogram, Seconds, "Time to answer a request, by part of the API, streams left out";
     http_unauthorized: Counter = "hanabi_http_unauthorized_total", Counter, Count, "Requests refused for missing or insufficient rights";
     http_refusals_unaudited: Counter = "hanabi_http_refusals_unaudited_total", Counter, Count, "Refusals that are not in the audit log because there were too many";
+    reload_errors: Counter = "hanabi_reload_errors_total", Counter, Count, "Times that certificates or keys could not be read or fetched again; those known before stay";
     http_hosts_refused: Counter = "hanabi_http_hosts_refused_total", Counter, Count, "Requests refused because of their Host or Origin";
     http_requests_refused: Counter = "hanabi_http_requests_refused_total", Counter, Count, "Requests refused because too many were being answered";
+    http_requests_shed: Counter = "hanabi_http_requests_shed_total", Counter, Count, "Expensive reads refused because the service could not keep up";
+    degraded: Gauge = "hanabi_degraded", Gauge, Count, "1 while expensive reads are refused because the service cannot keep up, else 0";
     http_timeouts: Counter = "hanabi_http_timeouts_total", Counter, Count, "Requests given up because they took too long";
     http_connections: Gauge = "hanabi_http_connections", Gauge, Count, "Open connections";
     http_connections_refused: Counter = "hanabi_http_connections_refused_total", Counter, Count, "Connections refused because too many were open";

@@ -134,8 +134,11 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("POST", "/api/hbt/{id}/freeze", Access::Analyst),
     ("POST", "/api/hbt/{id}/unfreeze", Access::Analyst),
     ("POST", "/api/hbt/{id}/split", Access::Analyst),
+    ("POST", "/api/hbt/{id}/rollback", Access::Analyst),
     ("GET", "/api/stream", Access::Viewer),
     ("GET", "/api/stream/{id}", Access::Viewer),
+    ("GET", "/api/ws", Access::Viewer),
+    ("GET", "/api/ws/{id}", Access::Viewer),
     ("GET", "/api/suppressions", Access::Viewer),
     ("POST", "/api/suppressions", Access::Analyst),
     ("DELETE", "/api/suppressions/{id}", Access::Analyst),
@@ -162,6 +165,8 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/audit", Access::Admin),
     ("GET", "/api/config", Access::Admin),
     ("GET", "/api/sources", Access::Admin),
+    ("POST", "/api/sources/{id}/pause", Access::Admin),
+    ("POST", "/api/sources/{id}/resume", Access::Admin),
     ("GET", "/api/ingest/rejected", Access::Admin),
 ];
 

@@ -1,12 +1,15 @@
 //! Tokens that somebody else has signed (JWT, RFC 7519): whose keys are trusted, and what they claim.
 //!
 //! A key is bound to one algorithm, so that the public key of one is never taken for the secret of
-//! another. Keys come from files; nothing is fetched.
+//! another. Keys come from files and sets of keys; whoever has an address for a set fetches it and
+//! hands it over ([`Jwt::replace_set`]), since nothing is fetched here.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hanabi_event::{EventTime, SECOND};
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -104,6 +107,10 @@ pub enum JwtError {
 /// Knows tokens that others have signed.
 pub struct Jwt {
     keys: Vec<Key>,
+    /// Those of the set, which its owner exchanges now and then.
+    set: ArcSwap<Vec<Key>>,
+    /// A token named a key that is in no set: perhaps a newer set has it.
+    missed: AtomicBool,
     options: JwtOptions,
 }
 
@@ -123,18 +130,39 @@ impl Jwt {
             let validation = validation(*algorithm, &options);
             keys.push(Key { id: None, decoding: key, validation });
         }
-        if let Some(path) = &options.jwks_file {
-            let unusable = |why: String| JwtError::Unusable { path: shown(path), why };
-            let set: JwkSet = serde_json::from_slice(&read(path)?)
-                .map_err(|error| unusable(format!("a set of keys (JWKS) is expected: {error}")))?;
-            if set.keys.is_empty() || set.keys.len() > KEYS_MAX {
-                return Err(unusable(format!("a set of 1 to {KEYS_MAX} keys is expected")));
-            }
-            for jwk in &set.keys {
-                keys.push(key_of_set(jwk, &options).map_err(unusable)?);
-            }
+        let jwt = Self { keys, set: ArcSwap::default(), missed: AtomicBool::new(false), options };
+        jwt.reload_file()?;
+        Ok(jwt)
+    }
+
+    /// Reads the set of `jwks_file` again, if there is one. After an error all is as before.
+    pub fn reload_file(&self) -> Result<(), JwtError> {
+        let Some(path) = &self.options.jwks_file else { return Ok(()) };
+        let unusable = |why: String| JwtError::Unusable { path: shown(path), why };
+        self.replace_set(&read(path)?).map_err(unusable)
+    }
+
+    /// Takes a set of public keys (RFC 7517) in place of the one before; why not, if it cannot be
+    /// used, and then the one before stays.
+    pub fn replace_set(&self, json: &[u8]) -> Result<(), String> {
+        let set: JwkSet = serde_json::from_slice(json)
+            .map_err(|error| format!("a set of keys (JWKS) is expected: {error}"))?;
+        if set.keys.is_empty() || set.keys.len() > KEYS_MAX {
+            return Err(format!("a set of 1 to {KEYS_MAX} keys is expected"));
         }
-        Ok(Self { keys, options })
+        let keys = set.keys.iter().map(|jwk| key_of_set(jwk, &self.options));
+        self.set.store(Arc::new(keys.collect::<Result<_, _>>()?));
+        Ok(())
+    }
+
+    /// The file of the set, if it has one.
+    pub fn set_file(&self) -> Option<&Path> {
+        self.options.jwks_file.as_deref()
+    }
+
+    /// True once after a token has named a key that is not known here.
+    pub fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
     }
 
     /// Whose token this is, and until when it is valid; why not, for the caller.
@@ -143,13 +171,13 @@ impl Jwt {
         let fits = |key: &&Key| key.validation.algorithms.contains(&header.alg);
         let named = |key: &&Key| key.id.is_some() && key.id == header.kid;
         // The algorithm is the key's own; what the token says only chooses among the keys.
-        let key = self
-            .keys
-            .iter()
-            .filter(fits)
-            .find(named)
-            .or_else(|| self.keys.iter().filter(fits).find(|key| key.id.is_none()))
-            .ok_or("the signed token is of no key that is known here")?;
+        let set = self.set.load();
+        let all = || self.keys.iter().chain(set.iter()).filter(fits);
+        let key = all().find(named).or_else(|| all().find(|key| key.id.is_none()));
+        let Some(key) = key else {
+            self.missed.store(true, Ordering::Relaxed);
+            return Err("the signed token is of no key that is known here");
+        };
         let claims = decode::<Map<String, Value>>(token, &key.decoding, &key.validation)
             .map_err(|error| why(&error))?
             .claims;

@@ -23,7 +23,7 @@ pub struct SecurityOptions {
     /// A token that is an admin's without being in the store.
     pub admin_token: Option<String>,
     /// Tokens that others have signed.
-    pub jwt: Option<Jwt>,
+    pub jwt: Option<Arc<Jwt>>,
     /// TLS of the listener.
     pub tls: Option<Tls>,
     /// How often somebody may ask; only counts where authentication is required.
@@ -38,7 +38,7 @@ pub struct Security {
     pub(crate) sessions: Sessions,
     pub(crate) refusals: Refusals,
     pub(crate) limits: Limits,
-    jwt: Option<Jwt>,
+    jwt: Option<Arc<Jwt>>,
     anyone: Arc<Principal>,
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
@@ -70,36 +71,38 @@ pub enum TlsError {
     },
 }
 
-/// TLS, ready for connections.
+/// TLS, ready for connections; clones are the same.
 #[derive(Clone)]
-pub struct Tls {
-    pub(crate) acceptor: TlsAcceptor,
-    client_role: Role,
+pub struct Tls(Arc<Shared>);
+
+struct Shared {
+    options: TlsOptions,
+    /// What connections begin with from now on; those that are open keep what they began with.
+    current: ArcSwap<ServerConfig>,
 }
 
 impl Tls {
-    /// Reads the files. TLS 1.2 is the least that is spoken: rustls knows nothing older.
+    /// Reads the files.
     pub fn load(options: &TlsOptions) -> Result<Self, TlsError> {
-        let certs = certificates(&options.cert_file)?;
-        let key = PrivateKeyDer::from_pem_file(&options.key_file)
-            .map_err(|source| unreadable("a private key", &options.key_file, source))?;
-        let pair = |source| TlsError::Pair {
-            cert: shown(&options.cert_file),
-            key: shown(&options.key_file),
-            source,
-        };
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(pair)?;
-        let builder = match &options.client_ca_file {
-            None => builder.with_no_client_auth(),
-            Some(path) => builder.with_client_cert_verifier(verifier(path, provider)?),
-        };
-        let mut config = builder.with_single_cert(certs, key).map_err(pair)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Self { acceptor, client_role: options.client_role })
+        let current = ArcSwap::from_pointee(read(options)?);
+        Ok(Self(Arc::new(Shared { options: options.clone(), current })))
+    }
+
+    /// Reads the files again, for the connections to come. After an error all is as before: a
+    /// certificate that is exchanged file by file fits its key only at the end.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.0.current.store(Arc::new(read(&self.0.options)?));
+        Ok(())
+    }
+
+    /// The files that it was read from.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let TlsOptions { cert_file, key_file, client_ca_file, .. } = &self.0.options;
+        [cert_file, key_file].into_iter().chain(client_ca_file).map(PathBuf::as_path)
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.current.load_full())
     }
 
     /// The principal of a verified client certificate: its subject's common name.
@@ -116,12 +119,35 @@ impl Tls {
         plain.then(|| {
             Certificate(Arc::new(Principal {
                 name: name.to_owned(),
-                role: self.client_role,
+                role: self.0.options.client_role,
                 scope: Scope::everything(),
                 kind: PrincipalKind::Certificate,
             }))
         })
     }
+}
+
+/// TLS 1.2 is the least that is spoken: rustls knows nothing older.
+fn read(options: &TlsOptions) -> Result<ServerConfig, TlsError> {
+    let certs = certificates(&options.cert_file)?;
+    let key = PrivateKeyDer::from_pem_file(&options.key_file)
+        .map_err(|source| unreadable("a private key", &options.key_file, source))?;
+    let pair = |source| TlsError::Pair {
+        cert: shown(&options.cert_file),
+        key: shown(&options.key_file),
+        source,
+    };
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(pair)?;
+    let builder = match &options.client_ca_file {
+        None => builder.with_no_client_auth(),
+        Some(path) => builder.with_client_cert_verifier(verifier(path, provider)?),
+    };
+    let mut config = builder.with_single_cert(certs, key).map_err(pair)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// Client certificates are verified where there are some; whoever has none can still have a token.

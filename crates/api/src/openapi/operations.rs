@@ -1,6 +1,6 @@
 //! The table of routes.
 
-use super::{Operation, change, get};
+use super::{Operation, WEBSOCKET, change, get};
 
 const LIST: &[&str] = &["container_id", "start", "end", "priority", "limit", "cursor"];
 const ALERTS: &[&str] =
@@ -8,6 +8,7 @@ const ALERTS: &[&str] =
 
 const DRY_RUN: &[&str] = &["dry_run"];
 const TRIAGE: &[&str] = &["id", "dry_run"];
+const SOURCE: &[&str] = &["source_id", "dry_run"];
 const QUARANTINE: &[&str] = &["id", "item", "dry_run"];
 
 /// Every route but those of the modules beside this, and the page's own files.
@@ -91,7 +92,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     get(
         "/api/hbt/{id}/history",
-        "The stored snapshots of a profile, newest first",
+        "The stored snapshots of a profile and its restore points, newest first",
         &["id", "start", "end", "limit"],
         "History",
         &[400, 404, 409, 500, 503],
@@ -123,12 +124,48 @@ pub(super) const OPERATIONS: &[Operation] = &[
             &[400, 404, 409, 503],
         )
     },
+    Operation {
+        media: WEBSOCKET,
+        ..get(
+            "/api/ws",
+            "The same over WebSocket: one envelope a message, its id in the field `id`",
+            &["container_id", "type", "priority", "category", "last_event_id"],
+            "Envelope",
+            &[400, 404, 409, 426, 503],
+        )
+    },
+    Operation {
+        media: WEBSOCKET,
+        ..get(
+            "/api/ws/{id}",
+            "The same of a container over WebSocket",
+            &["id", "type", "priority", "category", "last_event_id"],
+            "Envelope",
+            &[400, 404, 409, 426, 503],
+        )
+    },
     get(
         "/api/sources",
         "Where events come from, and what became of every line",
         &[],
         "Sources",
         &[400, 503],
+    ),
+    change(
+        "post",
+        "/api/sources/{id}/pause",
+        "Stops reading a source; it keeps its position, also over a restart",
+        SOURCE,
+        "Nothing",
+        "SourceDone",
+    ),
+    change(
+        "post",
+        "/api/sources/{id}/resume",
+        "Goes on reading a paused source where it was",
+        SOURCE,
+        "Nothing",
+        "SourceDone",
     ),
     get(
         "/api/ingest/rejected",
@@ -307,6 +344,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         TRIAGE,
         "Splitting",
         "Split",
+    ),
+    change(
+        "post",
+        "/api/hbt/{id}/rollback",
+        "Goes back to a restore point of a profile; a dry run tells what that gives up",
+        TRIAGE,
+        "RollingBack",
+        "RolledBack",
     ),
     change(
         "delete",

@@ -145,6 +145,7 @@ fn containers() -> Value {
             (&["last_event"], time()),
             (&["lag_seconds"], number()),
         ]),
+        "SourceChange": fields(&[(&["id", "state", "detail"], text())]),
         "RejectedLine": fields(&[(&["source", "reason", "sample"], text()), (&["received"], time())]),
     })
 }
@@ -327,6 +328,14 @@ fn decisions() -> Value {
 fn trees() -> Value {
     json!({
         "Snapshot": fields(&[(&["time"], time()), (&["nodes", "events", "bytes"], count())]),
+        "RestorePoint": fields(&[
+            (&["time"], time()),
+            (&["reason"], of("PointReason")),
+            (&["phase"], of("Phase")),
+            (&["revision"], text()),
+            (&["nodes", "events", "bytes"], count()),
+        ]),
+        "PointReason": words(&["learned", "revision", "daily", "rollback"]),
         "Difference": fields(&[
             (&["pointer", "type"], text()),
             (&["events_count", "nodes"], count()),

@@ -13,6 +13,7 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::live::ContainerRow;
 use crate::params::{LIMIT_MAX, Params};
+use crate::pressure::Expensive;
 use crate::resolve;
 use crate::views::{LogView, ProfileView, Time, brief};
 
@@ -96,6 +97,9 @@ pub(crate) async fn logs(
         cursor: params.text("cursor")?,
     };
     params.finish()?;
+    if query.q.is_some() {
+        state.afford(Expensive::Search)?;
+    }
     let page = state.blocking(move |parts| Ok(parts.log.query(&query)?)).await?;
     // A word of the log is an id, a name or an identity, and means more than what it was found by.
     let seen =

@@ -17,7 +17,8 @@ use crate::auth::Caller;
 use crate::engine::EngineError;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::views::{SnapshotView, Time};
+use crate::pressure::{Expensive, SHALLOW};
+use crate::views::{PointView, SnapshotView, Time};
 use crate::{resolve, times};
 
 /// `GET /api/hbt/{id}`: the tree as it is now, or as the snapshot before `at` has it. The body is
@@ -55,6 +56,9 @@ async fn shown(
     at: Option<EventTime>,
     view: View,
 ) -> Result<Response, ApiError> {
+    if view.depth > SHALLOW || view.needle.is_some() {
+        state.afford(Expensive::Tree)?;
+    }
     let (time, root) = whole_tree(state, identity, at.map(|at| ("at", at))).await?;
     let cut = state.blocking(move |_| tree::cut(root, &view)).await?;
     let mut response = Json(cut).into_response();
@@ -130,6 +134,7 @@ pub(crate) async fn diff(
                      /api/hbt/{id}/history lists";
         ApiError::parameter("from", "", bound)
     })?;
+    state.afford(Expensive::Tree)?;
     let (before_at, before) = whole_tree(&state, &identity, Some(("from", from))).await?;
     let (after_at, after) = whole_tree(&state, &identity, to.map(|to| ("to", to))).await?;
     let diff = state.blocking(move |_| Ok(TreeDiff::of(&before, &after, DIFFERENCES))).await?;
@@ -144,7 +149,7 @@ pub(crate) async fn diff(
     Ok(Json(answer).into_response())
 }
 
-/// `GET /api/hbt/{id}/history`: the snapshots there are, newest first.
+/// `GET /api/hbt/{id}/history`: the snapshots and restore points there are, newest first.
 pub(crate) async fn history(
     State(state): State<Arc<AppState>>,
     caller: Caller,
@@ -156,14 +161,18 @@ pub(crate) async fn history(
     let limit = params.limit()?;
     params.finish()?;
     let wanted = identity.clone();
-    let history = state.blocking(move |parts| Ok(parts.store.snapshots(&wanted)?)).await?;
-    let snapshots: Vec<SnapshotView> = history
-        .into_iter()
-        .filter(|info| {
-            start.is_none_or(|start| info.time >= start) && end.is_none_or(|end| info.time < end)
+    let (history, points) = state
+        .blocking(move |parts| {
+            Ok((parts.store.snapshots(&wanted)?, parts.store.restore_points(&wanted)?))
         })
-        .take(limit)
-        .map(SnapshotView::from)
-        .collect();
-    Ok(Json(json!({ "identity": identity, "snapshots": snapshots })).into_response())
+        .await?;
+    let is_within = |time: EventTime| {
+        start.is_none_or(|start| time >= start) && end.is_none_or(|end| time < end)
+    };
+    let snapshots = history.into_iter().filter(|info| is_within(info.time)).take(limit);
+    let snapshots: Vec<SnapshotView> = snapshots.map(SnapshotView::from).collect();
+    let points = points.into_iter().filter(|info| is_within(info.time)).take(limit);
+    let points: Vec<PointView> = points.map(PointView::from).collect();
+    let answer = json!({ "identity": identity, "snapshots": snapshots, "restore_points": points });
+    Ok(Json(answer).into_response())
 }

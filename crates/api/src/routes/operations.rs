@@ -21,10 +21,13 @@ pub(crate) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: 503 with the reasons until stored state is back.
+/// `GET /readyz`: 503 with the reasons until stored state is back. A service that refuses expensive
+/// reads is ready, and says why it does.
 pub(crate) async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
     match state.parts.live.not_ready() {
-        reasons if reasons.is_empty() => Ok(Json(json!({ "status": "ready" }))),
+        reasons if reasons.is_empty() => {
+            Ok(Json(json!({ "status": "ready", "degraded": state.degraded() })))
+        }
         reasons => Err(ApiError::NotReady { reasons }),
     }
 }
@@ -48,17 +51,6 @@ pub(crate) async fn config(
 ) -> Result<Response, ApiError> {
     params.finish()?;
     Ok(Json(&state.parts.config).into_response())
-}
-
-/// `GET /api/sources`: where events come from, and what became of every line.
-pub(crate) async fn sources(
-    State(state): State<Arc<AppState>>,
-    params: Params,
-) -> Result<Response, ApiError> {
-    params.finish()?;
-    let fleet = state.parts.live.fleet();
-    let answer = json!({ "sources": fleet.sources, "totals": fleet.totals });
-    Ok(Json(answer).into_response())
 }
 
 /// `GET /api/ingest/rejected`: lines that were no events, the newest first, and how many there were.

@@ -34,7 +34,9 @@ pub(crate) async fn overview(
     };
     let key = format!("overview {window:?} {}", caller.scope().key());
     let make = async {
-        let answer = state.blocking(move |parts| compute(parts, window, caller.scope())).await?;
+        let mut answer =
+            state.blocking(move |parts| compute(parts, window, caller.scope())).await?;
+        answer["degraded"] = json!(state.degraded());
         Ok(Json(answer).into_response())
     };
     Ok(state.views.answer(key, make).await)

@@ -13,8 +13,8 @@ use super::tree;
 use super::triage::order;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::body::JsonBody;
-use crate::command::{Command, ProfileOperation};
+use crate::body::{self, JsonBody};
+use crate::command::{Command, ProfileOperation, RollbackTo};
 use crate::engine::EngineError;
 use crate::error::ApiError;
 use crate::params::Params;
@@ -81,6 +81,39 @@ pub(crate) async fn split(
     let node = tree::keys(&node)?;
     let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
     order(&state, &caller, Command::Split { identity, node }, dry_run).await
+}
+
+/// Where to go back to: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollbackBody {
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
+    revision: Option<String>,
+}
+
+/// `POST /api/hbt/{id}/rollback`: the profile is as it was at a restore point; what people have
+/// decided since stays.
+pub(crate) async fn roll_back(
+    State(state): State<Arc<AppState>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+    JsonBody(given): JsonBody<RollbackBody>,
+) -> Result<Response, ApiError> {
+    let dry_run = params.flag("dry_run")?;
+    params.finish()?;
+    let to = match (given.to, given.revision) {
+        (Some(to), None) => RollbackTo::Time(body::time("to", &to)?),
+        (None, Some(revision)) => RollbackTo::Revision(body::filled("revision", Some(revision))?),
+        (Some(_), Some(_)) | (None, None) => {
+            let bound = "either it or `revision` must be given: /api/hbt/{id}/history lists both";
+            return Err(ApiError::parameter("to", "", bound));
+        }
+    };
+    let identity = resolve::identity(&caller.fleet(&state.parts), &id)?;
+    order(&state, &caller, Command::Rollback { identity, to }, dry_run).await
 }
 
 /// `POST /api/hbt/{id}/{relearn,freeze,unfreeze}` and `DELETE /api/hbt/{id}`.

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::app::{AppParts, AppState};
 use crate::auth::{Caller, SeenSeries};
 use crate::cache::PROMQL_FRESH;
+use crate::pressure::Expensive;
 use crate::room::{Room, forwarded};
 use crate::times;
 
@@ -116,6 +117,9 @@ pub(crate) async fn query_range(
     caller: Caller,
     given: Given,
 ) -> Response {
+    if let Err(refused) = state.afford(Expensive::Range) {
+        return refused.into_response();
+    }
     answer(&state, &caller, "query_range".to_owned(), given, |series, given, edges| {
         let (from, to) = (given.needed("start")?, given.needed("end")?);
         let missing =

@@ -29,11 +29,20 @@ pub(crate) async fn all(
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let scope = match params.text("container_id")? {
-        Some(id) => resolve::subject(&caller.fleet(&state.parts), &id)?.scope(),
-        None => StreamScope::All,
-    };
+    let scope = scope_of(&state, &caller, &mut params)?;
     open(&state, caller, scope, &headers, params)
+}
+
+/// Every container, or the one of `container_id`.
+pub(super) fn scope_of(
+    state: &AppState,
+    caller: &Caller,
+    params: &mut Params,
+) -> Result<StreamScope, ApiError> {
+    match params.text("container_id")? {
+        Some(id) => Ok(resolve::subject(&caller.fleet(&state.parts), &id)?.scope()),
+        None => Ok(StreamScope::All),
+    }
 }
 
 /// `GET /api/stream/{id}`: one container, or those of one profile.
@@ -53,8 +62,27 @@ fn open(
     caller: Caller,
     scope: StreamScope,
     headers: &HeaderMap,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, ApiError> {
+    let subscription = subscribe(state, &caller, scope, headers, params)?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        // A proxy that collects an answer before it passes it on would end the live view.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::new(Watched::new(subscription, state.clone(), caller.shown)))
+        .into_response())
+}
+
+/// The client's end of the stream, by the parameters that both ways of streaming have.
+pub(super) fn subscribe(
+    state: &AppState,
+    caller: &Caller,
+    scope: StreamScope,
+    headers: &HeaderMap,
+    mut params: Params,
+) -> Result<Subscription, ApiError> {
     let filter = StreamFilter {
         types: types(&mut params)?,
         priority: params.priority()?,
@@ -66,18 +94,10 @@ fn open(
     // The header is newer: a browser that reconnects keeps the query it began with.
     let header = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("unreadable"));
     let resume = header.or(query.as_deref());
-    let subscription = state.parts.hub.subscribe(scope, filter, resume).map_err(|error| {
+    state.parts.hub.subscribe(scope, filter, resume).map_err(|error| {
         let StreamError::TooManyClients { .. } = error;
         ApiError::Busy { what: error.to_string() }
-    })?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        // A proxy that collects an answer before it passes it on would end the live view.
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    Ok((headers, Body::new(Watched::new(subscription, state.clone(), caller.shown)))
-        .into_response())
+    })
 }
 
 fn types(params: &mut Params) -> Result<TypeSet, ApiError> {
@@ -99,7 +119,7 @@ fn types(params: &mut Params) -> Result<TypeSet, ApiError> {
 
 /// How often it is looked whether a client still is who it was: a stream outlives its request, and a
 /// token that was revoked must not go on listening.
-const WATCH_EVERY: Duration = Duration::from_secs(5);
+pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// A stream that ends with what its client has shown.
 struct Watched {

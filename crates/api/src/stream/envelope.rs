@@ -170,6 +170,19 @@ fn frame(boot: &str, seq: u64, envelope: &Value) -> Bytes {
     text.into()
 }
 
+/// A message as text for a WebSocket: the envelope of the frame, with its `id` as a field, since
+/// there is no other place for it. `None` for what says nothing, such as `retry:`.
+pub(crate) fn message_of(frame: &[u8]) -> Option<String> {
+    let frame = std::str::from_utf8(frame).ok()?;
+    let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name));
+    let envelope = field("data: ")?;
+    Some(match (field("id: "), envelope.strip_prefix('{')) {
+        // A boot and a number: nothing in it needs an escape.
+        (Some(id), Some(rest)) => format!("{{\"id\":\"{id}\",{rest}"),
+        _ => envelope.to_owned(),
+    })
+}
+
 /// The category of an alert's kind; `None` when the kind belongs to none.
 fn alert_category(kind: Kind) -> Option<Category> {
     match kind {

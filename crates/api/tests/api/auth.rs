@@ -19,7 +19,7 @@ fn new(name: &str, role: Role, containers: &[&str]) -> NewToken {
 }
 
 /// A gateway that asks who one is, with a token of each role and one that sees `web` alone.
-fn guarded() -> Setup {
+pub(crate) fn guarded() -> Setup {
     let many = std::num::NonZeroU32::new(1_000_000).unwrap();
     // The limits have tests of their own.
     let limits = RequestLimits { per_principal: many, per_address: many };

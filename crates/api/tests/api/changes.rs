@@ -1,6 +1,6 @@
 //! Changes: what is taken, what is refused before the engine hears of it, and what it says.
 
-use hanabi_api::{Action, Command, Expiry, ProfileOperation};
+use hanabi_api::{Action, Command, Expiry, ProfileOperation, RollbackTo, SourceOperation};
 use hanabi_detect::{Maintenance, Suppression, SuppressionScope, triage::Act};
 use hanabi_event::SECOND;
 use hanabi_store::{AuditEntry, Checkpoint};
@@ -100,8 +100,31 @@ async fn profiles_are_named_as_everywhere() {
     let order = world.orders.lock().unwrap().pop().unwrap();
     let node = ["file_branch", "openat", "nginx", "file_name:a/~b*.html"].map(String::from).into();
     assert_eq!(order.command, Command::Split { identity: "h1:web".into(), node });
+    for (body, to) in [
+        (json!({ "to": "2026-01-01T00:00:00Z" }), RollbackTo::Time(1_767_225_600 * SECOND)),
+        (json!({ "revision": " shop/web:1 " }), RollbackTo::Revision("shop/web:1".into())),
+    ] {
+        let path = "/api/hbt/h1:web/rollback?dry_run=true";
+        assert_eq!(send(&world, "POST", path, &body).await.status, 200);
+        let order = world.orders.lock().unwrap().pop().unwrap();
+        assert_eq!(order.command, Command::Rollback { identity: "h1:web".into(), to });
+    }
     assert_eq!(send(&world, "POST", "/api/hbt/web/relearn", &json!({})).await.status, 409);
     assert_eq!(send(&world, "POST", "/api/hbt/nobody/relearn", &json!({})).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_source_is_named_by_its_whole_id() {
+    let world = world().await;
+    for (word, operation) in
+        [("pause", SourceOperation::Pause), ("resume", SourceOperation::Resume)]
+    {
+        let path = format!("/api/sources/file%3A%2Fvar%2Flog%2Ffalco.jsonl/{word}?dry_run=true");
+        assert_eq!(send(&world, "POST", &path, &json!({})).await.status, 200);
+        let order = world.orders.lock().unwrap().pop().unwrap();
+        let id = "file:/var/log/falco.jsonl".to_owned();
+        assert_eq!((order.command, order.dry_run), (Command::Source { id, operation }, true));
+    }
 }
 
 #[tokio::test]

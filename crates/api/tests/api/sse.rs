@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hanabi_api::{StreamContainer, StreamLimits};
 use hanabi_event::{Category, Priority};
 use serde_json::json;
+use tokio::sync::Barrier;
 
 use crate::client::{Events, get, request};
 use crate::world::{self, DB, NOW, Setup, WEB, World};
@@ -120,5 +121,79 @@ async fn streams_are_refused_past_the_limit() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     for (path, status) in [("/api/stream/nobody", 404), ("/api/stream/web", 409)] {
         assert_eq!(request(world.addr, "GET", path, &[], b"").await.status, status, "{path}");
+    }
+}
+
+/// Clients of the soak, alerts and events in it: some seconds, and thousands of reconnects.
+const CLIENTS: u64 = 24;
+const ALERTS: u64 = 2_000;
+const EVENTS: u64 = 6_000;
+
+#[tokio::test]
+async fn clients_that_come_back_all_the_time_miss_nothing_and_get_nothing_twice() {
+    let tick = std::time::Duration::from_millis(10);
+    let stream = StreamLimits { tick, events_per_container: 10_000, ..StreamLimits::default() };
+    let world = filled(stream).await;
+    let all_there = Arc::new(Barrier::new(CLIENTS as usize + 1));
+    let clients: Vec<_> =
+        (0..CLIENTS).map(|n| tokio::spawn(soaked(world.addr, n, Arc::clone(&all_there)))).collect();
+    all_there.wait().await;
+    for n in 0..EVENTS.max(ALERTS) {
+        if n < ALERTS {
+            alert(&world, if n % 2 == 0 { OF_WEB } else { OF_DB }, &n.to_string());
+        }
+        event(&world, OF_WEB, n);
+        if n % 40 == 0 {
+            tokio::time::sleep(tick / 2).await;
+        }
+    }
+    event(&world, OF_WEB, EVENTS);
+    let mut reconnects = 0;
+    for client in clients {
+        reconnects += client.await.unwrap();
+    }
+    assert!(reconnects > CLIENTS * 20, "{reconnects}");
+    assert_eq!(world.hub.counters().gaps.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+/// Reads to the last event and leaves every few messages; answers how often.
+async fn soaked(addr: std::net::SocketAddr, client: u64, all_there: Arc<Barrier>) -> u64 {
+    let (mut last, mut reconnects) = (String::new(), 0);
+    let (mut next_alert, mut next_event) = (0, 0);
+    loop {
+        let path = match client % 3 {
+            _ if last.is_empty() => "/api/stream".to_owned(),
+            0 => format!("/api/stream?last_event_id={last}"),
+            _ => "/api/stream".to_owned(),
+        };
+        let headers = [("last-event-id", last.as_str())];
+        let headers = if client.is_multiple_of(3) || last.is_empty() { &[][..] } else { &headers };
+        let mut stream = Events::open(addr, &path, headers).await;
+        if last.is_empty() {
+            all_there.wait().await;
+        }
+        for _ in 0..=(client + reconnects * 7) % 13 {
+            let (id, message) = stream.next().await;
+            last = id;
+            match message["type"].as_str() {
+                Some("alert") => {
+                    assert_eq!(message["payload"]["id"], next_alert.to_string(), "{client}");
+                    next_alert += 1;
+                }
+                Some("event") => {
+                    assert_eq!(message["payload"]["skipped"], 0);
+                    for row in message["payload"]["events"].as_array().unwrap() {
+                        assert_eq!(row["n"], next_event, "{client}");
+                        next_event += 1;
+                    }
+                }
+                _ => assert_eq!(message["payload"], json!({}), "nothing was missed"),
+            }
+            if next_event > EVENTS {
+                assert_eq!(next_alert, ALERTS, "{client}");
+                return reconnects;
+            }
+        }
+        reconnects += 1;
     }
 }

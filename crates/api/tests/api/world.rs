@@ -178,6 +178,12 @@ fn engine_answers(request: EngineRequest, orders: &Mutex<Vec<Order>>) {
                 Command::Profile { identity, .. } if identity == "h1:db" => {
                     Err(Refused::Failed { context: "secret detail".into() })
                 }
+                Command::Rollback { .. } => Ok(json!({ "dry_run": order.dry_run, "identity": "",
+                    "phase": "detecting", "to": null, "reason": "daily", "revision": "",
+                    "nodes_before": 1, "nodes_after": 1, "brought_back": [], "given_up": [],
+                    "left_out": 0, "undo": null })),
+                Command::Source { id, .. } => Ok(json!({ "dry_run": order.dry_run,
+                        "source": { "id": id, "state": "paused", "detail": "" } })),
                 _ => Ok(json!({ "dry_run": order.dry_run, "alerts": 1, "done": 1, "refused": [],
                     "alert": {}, "suppression": {}, "maintenance": {}, "identity": "", "phase": "" })),
             };

@@ -48,6 +48,18 @@ pub(crate) enum ProfileCommand {
         #[arg(value_name = "NODE")]
         node: String,
     },
+    /// Go back to a restore point (`/api/hbt/ID/history` lists them); what people have decided stays.
+    Rollback {
+        /// Whose.
+        #[command(flatten)]
+        target: ProfileTarget,
+        /// The newest point of this time (RFC 3339) or before.
+        #[arg(long, value_name = "TIME", required_unless_present = "revision")]
+        to: Option<String>,
+        /// The newest point whose newest image is this.
+        #[arg(long, value_name = "IMAGE", conflicts_with = "to")]
+        revision: Option<String>,
+    },
     /// Learn anew; what people have decided stays.
     Relearn {
         /// Whose.

@@ -30,10 +30,14 @@ pub(crate) fn is_http(base: &str) -> bool {
 /// By which certificates a service is known.
 pub(crate) fn tls() -> Result<TlsConfig> {
     let Some(path) = std::env::var_os(CA_FILE) else { return Ok(TlsConfig::default()) };
-    let shown = Path::new(&path).display();
-    let pem = std::fs::read(&path)
-        .with_context(|| format!("failed to read the certificates in {shown}"))
-        .hint(format!("{CA_FILE} names the file"))?;
+    known_by(Path::new(&path)).hint(format!("{CA_FILE} names the file"))
+}
+
+/// A server is known by the certificates in a file and no others.
+pub(crate) fn known_by(path: &Path) -> Result<TlsConfig> {
+    let shown = path.display();
+    let pem = std::fs::read(path)
+        .with_context(|| format!("failed to read the certificates in {shown}"))?;
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -41,8 +45,7 @@ pub(crate) fn tls() -> Result<TlsConfig> {
         })
         .collect();
     if certificates.is_empty() {
-        return Err(anyhow!("{shown} holds no certificate, and PEM is expected"))
-            .hint(format!("{CA_FILE} names the file"));
+        return Err(anyhow!("{shown} holds no certificate, and PEM is expected"));
     }
     Ok(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&certificates)).build())
 }

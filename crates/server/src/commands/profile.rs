@@ -32,6 +32,14 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<()> {
             let answer = send(&client, "split", target, &json!({ "node": node }))?;
             if json { pretty(&answer)? } else { split(&answer) }
         }
+        ProfileCommand::Rollback { target, to, revision } => {
+            let given = match revision {
+                Some(revision) => json!({ "revision": revision }),
+                None => json!({ "to": to }),
+            };
+            let answer = send(&client, "rollback", target, &given)?;
+            if json { pretty(&answer)? } else { rolled_back(&answer) }
+        }
         ProfileCommand::Relearn { target } => operated(&client, "relearn", target, json)?,
         ProfileCommand::Freeze { target } => operated(&client, "freeze", target, json)?,
         ProfileCommand::Unfreeze { target } => operated(&client, "unfreeze", target, json)?,
@@ -115,6 +123,31 @@ fn events(node: &Value) -> u64 {
     node["events_count"].as_u64().unwrap_or(0)
 }
 
+fn rolled_back(answer: &Value) -> String {
+    let field = |name: &str| plain(answer[name].as_str().unwrap_or_default());
+    let would = if answer["dry_run"] == true { "would be" } else { "is" };
+    let mut text = format!(
+        "{} {would} as it was at {} ({}, {}): {} nodes instead of {}\n",
+        field("identity"),
+        field("to"),
+        field("reason"),
+        field("phase"),
+        answer["nodes_after"],
+        answer["nodes_before"],
+    );
+    for (sign, list) in [("-", "given_up"), ("+", "brought_back")] {
+        for node in answer[list].as_array().into_iter().flatten() {
+            let pointer = plain(node["pointer"].as_str().unwrap_or_default());
+            let nodes = node["nodes"].to_string();
+            text.extend(["  ", sign, " ", &pointer, " (", &nodes, " nodes)\n"]);
+        }
+    }
+    if let Some(undo) = answer["undo"].as_str() {
+        text.extend(["forward again: --to ", &plain(undo), "\n"]);
+    }
+    text
+}
+
 fn split(answer: &Value) -> String {
     let members = answer["members"].as_array().map_or(&[][..], Vec::as_slice);
     let would = if answer["dry_run"] == true { "would be" } else { "are" };
@@ -129,7 +162,7 @@ fn split(answer: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{line, outline, split};
+    use super::{line, outline, rolled_back, split};
 
     #[test]
     fn a_tree_is_an_outline() {
@@ -140,6 +173,18 @@ mod tests {
         assert_eq!(
             outline(&tree),
             "nginx (7)\n  file_name:*.ht\u{fffd}ml (5, of 30 names)\n  user:33 (2)\n    … 4 more\n"
+        );
+    }
+
+    #[test]
+    fn a_rollback_tells_what_it_comes_to() {
+        let answer = json!({ "dry_run": false, "identity": "h:web", "to": "T", "reason": "daily",
+            "phase": "detecting", "nodes_before": 9, "nodes_after": 7, "undo": "U",
+            "given_up": [{ "pointer": "/file_branch/\u{1b}[31m", "nodes": 2 }], "brought_back": [] });
+        assert_eq!(
+            rolled_back(&answer),
+            "h:web is as it was at T (daily, detecting): 7 nodes instead of 9\n  \
+             - /file_branch/\u{fffd}[31m (2 nodes)\nforward again: --to U\n"
         );
     }
 

@@ -27,7 +27,7 @@ use layers::{Entry, Layers};
 pub(crate) use layers::DEFAULT_TOML;
 pub(crate) use problem::{ConfigError, Origin, Problem};
 pub(crate) use reference::reference;
-pub(crate) use security::{Auth, AuthMode, Tls};
+pub(crate) use security::{Auth, AuthMode, KeySet, Tls};
 pub(crate) use source::SourceSpec;
 pub(crate) use units::{ByteSize, Period};
 
@@ -77,6 +77,8 @@ pub(crate) struct Setting {
 pub(crate) struct Server {
     /// Where the API listens.
     pub(crate) listen: SocketAddr,
+    /// Where machines are answered, if not there.
+    pub(crate) machines_listen: Option<SocketAddr>,
     /// Names by which it may be asked.
     pub(crate) allowed_hosts: Vec<String>,
     /// Where durable state lies.

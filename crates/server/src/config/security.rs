@@ -13,6 +13,10 @@ use super::{Period, validate::Checker};
 /// The furthest that two clocks may be apart.
 const LEEWAY_MAX: Period = Period::from_secs(600);
 
+/// Between the shortest and the longest time that a set of keys is not fetched again.
+const REFRESH_MIN: Period = Period::from_secs(60);
+const REFRESH_MAX: Period = Period::from_secs(86_400);
+
 /// `[auth]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Auth {
@@ -22,8 +26,21 @@ pub(crate) struct Auth {
     pub(crate) admin_token_file: Option<PathBuf>,
     /// How often somebody may ask.
     pub(crate) limits: RequestLimits,
+    /// Where keys of those who sign are fetched from, if anywhere.
+    pub(crate) key_set: Option<KeySet>,
     /// Whose signatures count, if any.
     pub(crate) jwt: Option<JwtOptions>,
+}
+
+/// Where a set of public keys is fetched from.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySet {
+    /// `https`, or `http` of a loopback address.
+    pub(crate) url: String,
+    /// How often.
+    pub(crate) refresh: Period,
+    /// By which certificates the server is known, if not those of public authorities.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Whether one has to say who one is.
@@ -38,8 +55,11 @@ pub(crate) enum AuthMode {
 /// `[tls]`.
 pub(crate) type Tls = TlsOptions;
 
-/// Reads both sections, and holds the address listened on to them.
-pub(super) fn read(check: &mut Checker<'_>, listen: SocketAddr) -> (Auth, Option<Tls>) {
+/// Reads both sections, and holds the addresses listened on to them.
+pub(super) fn read(
+    check: &mut Checker<'_>,
+    listen: &[(&'static str, SocketAddr)],
+) -> (Auth, Option<Tls>) {
     let mode =
         check.word("auth.mode", &[("none", AuthMode::None), ("required", AuthMode::Required)]);
     let auth = Auth {
@@ -49,15 +69,18 @@ pub(super) fn read(check: &mut Checker<'_>, listen: SocketAddr) -> (Auth, Option
             per_principal: rate(check, "auth.requests_per_principal"),
             per_address: rate(check, "auth.requests_per_address"),
         },
-        jwt: jwt(check),
+        key_set: key_set(check),
+        jwt: None,
     };
+    let jwt = jwt(check, auth.key_set.is_some());
+    let auth = Auth { jwt, ..auth };
     let tls = tls(check);
     let open = check.switch("auth.allow_remote_without_authentication");
     let plain = check.switch("tls.allow_remote_without_tls");
-    if !is_loopback(listen.ip()) {
+    for (key, _) in listen.iter().filter(|(_, address)| !is_loopback(address.ip())) {
         if mode == AuthMode::None && !open {
             check.problem(
-                "server.listen",
+                key,
                 "is not a loopback address, and everybody could do everything there: set \
                  auth.mode = \"required\" and make a token (hanabi token create), or set \
                  auth.allow_remote_without_authentication = true",
@@ -65,7 +88,7 @@ pub(super) fn read(check: &mut Checker<'_>, listen: SocketAddr) -> (Auth, Option
         }
         if tls.is_none() && !plain {
             check.problem(
-                "server.listen",
+                key,
                 "is not a loopback address, and tokens could be read on the way there: set \
                  tls.cert_file and tls.key_file, or set tls.allow_remote_without_tls = true where \
                  a proxy in front has TLS",
@@ -88,7 +111,34 @@ fn rate(check: &mut Checker<'_>, key: &'static str) -> NonZeroU32 {
     NonZeroU32::new(check.count(key, 1..=1_000_000)).unwrap_or(NonZeroU32::MIN)
 }
 
-fn jwt(check: &mut Checker<'_>) -> Option<JwtOptions> {
+fn key_set(check: &mut Checker<'_>) -> Option<KeySet> {
+    let url = check.text("auth.jwks_url").to_owned();
+    let refresh = check.period("auth.jwks_refresh", REFRESH_MIN..=REFRESH_MAX);
+    let ca_file = file(check, "auth.jwks_ca_file");
+    if url.is_empty() {
+        return None;
+    }
+    let fits = url::Url::parse(&url).is_ok_and(|url| {
+        let own = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let bare = url.username().is_empty() && url.password().is_none();
+        bare && (url.scheme() == "https" || url.scheme() == "http" && own)
+    });
+    if !fits {
+        check.problem(
+            "auth.jwks_url",
+            "must be https://HOST/PATH, or http:// of a loopback address, without a password: \
+             whoever can change the set on its way is whoever they like here",
+        );
+    }
+    Some(KeySet { url, refresh, ca_file })
+}
+
+fn jwt(check: &mut Checker<'_>, fetched: bool) -> Option<JwtOptions> {
     let mut keys = Vec::new();
     for text in check.list("auth.jwt_keys") {
         let pair = text.split_once(':').filter(|(_, path)| !path.is_empty());
@@ -111,7 +161,10 @@ fn jwt(check: &mut Checker<'_>) -> Option<JwtOptions> {
         namespaces_claim: check.filled("auth.jwt_namespaces_claim"),
         containers_claim: check.filled("auth.jwt_containers_claim"),
     };
-    if options.keys.is_empty() && options.jwks_file.is_none() {
+    if fetched && options.jwks_file.is_some() {
+        check.problem("auth.jwks_file", "cannot be set with auth.jwks_url: there is one set");
+    }
+    if options.keys.is_empty() && options.jwks_file.is_none() && !fetched {
         return None;
     }
     for (key, value) in

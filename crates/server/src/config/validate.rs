@@ -29,7 +29,9 @@ const YEAR: Period = Period::from_secs(366 * 86_400);
 pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
     let mut check = Checker { layers: &layers, problems: Vec::new(), read: BTreeSet::new() };
     let server = server(&mut check);
-    let (auth, tls) = security::read(&mut check, server.listen);
+    let machines = server.machines_listen.map(|address| ("server.machines_listen", address));
+    let listen: Vec<_> = [("server.listen", server.listen)].into_iter().chain(machines).collect();
+    let (auth, tls) = security::read(&mut check, &listen);
     let config = Config {
         server,
         auth,
@@ -92,8 +94,12 @@ fn server(check: &mut Checker) -> Server {
     let listen = check.parsed("server.listen", listen_address);
     let fallback = SocketAddr::from((Ipv4Addr::LOCALHOST, 8000));
     let data_dir = PathBuf::from(check.filled("server.data_dir"));
+    let machines = check.parsed("server.machines_listen", |text| {
+        if text.is_empty() { Ok(None) } else { listen_address(text).map(Some) }
+    });
     Server {
         listen: listen.unwrap_or(fallback),
+        machines_listen: machines.flatten(),
         allowed_hosts: check.list("server.allowed_hosts"),
         data_dir,
     }

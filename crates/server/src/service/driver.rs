@@ -3,6 +3,7 @@
 mod decisions;
 mod durable;
 mod orders;
+mod points;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,10 +12,10 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, select};
-use hanabi_api::{EngineRequest, LogView, OverviewStats, StreamContainer, StreamHub};
+use hanabi_api::{EngineRequest, LogView, StreamContainer, StreamHub};
 use hanabi_api::{Live, WAITING_FOR_RESTORE};
 use hanabi_detect::{Rulings, SHARDS, Watch};
-use hanabi_event::{Category, EventTime, Priority, SECOND};
+use hanabi_event::{Category, EventTime, SECOND};
 use hanabi_ingest::{Intake, Journal, Position};
 use hanabi_profile::Phase;
 use hanabi_store::{AuditEntry, EventLog, LogRow, Store};
@@ -30,6 +31,7 @@ use super::{
     state::Counters,
 };
 use crate::engine::{Engine, Totals};
+use points::Points;
 
 /// The key of the journal's position; sources with positions of their own have their names.
 pub(crate) const JOURNAL: &str = "journal";
@@ -118,6 +120,9 @@ pub(crate) struct Driver {
     replies: Vec<Reply>,
     /// Profiles that were deleted since the last checkpoint.
     forgotten: Vec<String>,
+    points: Points,
+    /// The queue is fuller than it should be.
+    behind: bool,
     clock: Clock,
 }
 
@@ -144,6 +149,7 @@ impl Driver {
             stored.insert(watch.profile.identity.clone());
             phases.insert(watch.profile.identity.clone(), watch.profile.phase);
         }
+        let points = Points::new(&parts.store, parts.engine.watches());
         let rulings = Arc::new(resume.rulings);
         let mut parts = parts;
         for room in parts.engine.rooms_mut() {
@@ -174,6 +180,8 @@ impl Driver {
             audit: Vec::new(),
             replies: Vec::new(),
             forgotten: Vec::new(),
+            points,
+            behind: false,
             clock: Clock {
                 input: now,
                 has_input: false,
@@ -433,7 +441,7 @@ impl Driver {
         if !all.is_empty() {
             self.parts.live.with_overview(|overview| {
                 for deltas in &all {
-                    add_to_overview(overview, deltas, newest);
+                    publish::add_to_overview(overview, deltas, newest);
                 }
             });
         }
@@ -471,22 +479,9 @@ impl Driver {
         metrics.ingest_upstream_lost.raise_to(engine.router.losses - self.losses_start);
         sources.measure(&status, metrics);
         live.publish_fleet(fleet);
+        self.behind = publish::is_behind(self.behind, status.queued_bytes, status.max_bytes);
+        live.degrade(publish::BEHIND, self.behind);
         self.clock.publish = Instant::now();
         self.clock.publish_pause = began.elapsed() * PUBLISH_SHARE;
-    }
-}
-
-/// One series' counts are of one step of the overview; an event far ahead of its host's time must
-/// not move the windows.
-fn add_to_overview(overview: &mut OverviewStats, deltas: &EventDeltas, newest: u64) {
-    for series in &deltas.series {
-        let priority = Priority::parse(series.labels.get(1)).unwrap_or_default();
-        let category = Category::ALL
-            .into_iter()
-            .find(|category| category.as_str() == series.labels.get(7))
-            .unwrap_or_default();
-        let second = (series.last / SECOND).min(newest);
-        let (rule, container) = (series.labels.get(0), series.labels.get(2));
-        overview.add(second, category, priority, rule, container, series.count);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod input;
 pub(crate) mod keeper;
 pub(crate) mod observer;
 pub(crate) mod publish;
+pub(crate) mod reload;
 pub(crate) mod remote_write;
 pub(crate) mod rows;
 pub(crate) mod security;

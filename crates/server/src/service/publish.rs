@@ -5,16 +5,18 @@ use std::{
     time::Instant,
 };
 
-use hanabi_api::{ContainerRow, Fleet, IngestTotals};
+use hanabi_api::{ContainerRow, Fleet, IngestTotals, OverviewStats};
 use hanabi_detect::{AlertState, Instance, Watch};
-use hanabi_event::{EventTime, IgnoreReason, Priority, RejectReason};
+use hanabi_event::{Category, EventTime, IgnoreReason, Priority, RejectReason, SECOND};
 use hanabi_ingest::{DropReason, IntakeStatus};
 use hanabi_profile::{LearnRules, Phase, ProfileSummary};
-use hanabi_telemetry::Metrics;
+use hanabi_telemetry::{EventDeltas, Metrics};
 
 use super::observer::Watcher;
 use crate::engine::{Engine, Totals};
 
+/// Why expensive reads are refused while the engine is behind.
+pub(crate) const BEHIND: &str = "the engine is behind with its lines";
 /// How fast a rate follows: the weight of the newest second.
 const RATE_WEIGHT: f64 = 0.3;
 
@@ -301,9 +303,31 @@ pub(crate) fn measure_lines(
     metrics.ingest_queue_batches.set_count(intake.queued_batches);
 }
 
+/// One series' counts are of one step of the overview; an event far ahead of its host's time must
+/// not move the windows.
+pub(crate) fn add_to_overview(overview: &mut OverviewStats, deltas: &EventDeltas, newest: u64) {
+    for series in &deltas.series {
+        let priority = Priority::parse(series.labels.get(1)).unwrap_or_default();
+        let category = Category::ALL
+            .into_iter()
+            .find(|category| category.as_str() == series.labels.get(7))
+            .unwrap_or_default();
+        let second = (series.last / SECOND).min(newest);
+        let (rule, container) = (series.labels.get(0), series.labels.get(2));
+        overview.add(second, category, priority, rule, container, series.count);
+    }
+}
+
+/// The engine is behind from when three quarters of its queue are full until three quarters are
+/// free, so that the answer does not change with every batch.
+pub(crate) fn is_behind(was: bool, queued: u64, most: u64) -> bool {
+    let quarters = if was { 1 } else { 3 };
+    queued.saturating_mul(4) > most.saturating_mul(quarters)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::split_image;
+    use super::{is_behind, split_image};
 
     #[test]
     fn an_image_is_split_at_its_tag() {
@@ -315,6 +339,21 @@ mod tests {
             ("", ("", "")),
         ] {
             assert_eq!(split_image(image), parts);
+        }
+    }
+
+    #[test]
+    fn the_engine_is_behind_until_it_has_really_caught_up() {
+        for (was, queued, is) in [
+            (false, 0, false),
+            (false, 75, false),
+            (false, 76, true),
+            (true, 76, true),
+            (true, 26, true),
+            (true, 25, false),
+            (true, 0, false),
+        ] {
+            assert_eq!(is_behind(was, queued, 100), is, "{was} {queued}");
         }
     }
 }

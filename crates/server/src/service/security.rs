@@ -1,16 +1,25 @@
 //! Who is answered, as configured: keys, certificates and tokens are read at the start.
+//! [`super::reload`] reads again what can change.
+
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use hanabi_api::{Jwt, Security, SecurityOptions, Tls, token_of_file};
 use hanabi_store::Store;
+use hanabi_telemetry::Metrics;
 
+use super::reload::{self, Reloaded, Reloading};
 use crate::{
     commands::failure::Hint as _,
     config::{AuthMode, Config},
 };
 
 /// Reads all that the configuration names.
-pub(crate) fn security(config: &Config, store: &Store) -> anyhow::Result<Security> {
+pub(crate) fn security(
+    config: &Config,
+    store: &Store,
+    metrics: &Metrics,
+) -> anyhow::Result<(Security, Option<Reloading>)> {
     let auth = config.auth();
     let required = auth.mode == AuthMode::Required;
     let admin_token = auth
@@ -24,7 +33,8 @@ pub(crate) fn security(config: &Config, store: &Store) -> anyhow::Result<Securit
         .clone()
         .map(Jwt::load)
         .transpose()
-        .hint("auth.jwt_keys and auth.jwks_file of the configuration name the keys")?;
+        .hint("auth.jwt_keys and auth.jwks_file of the configuration name the keys")?
+        .map(Arc::new);
     let tls = config
         .tls()
         .map(Tls::load)
@@ -46,5 +56,8 @@ pub(crate) fn security(config: &Config, store: &Store) -> anyhow::Result<Securit
         );
     }
     let limits = auth.limits;
-    Ok(Security::new(SecurityOptions { required, admin_token, jwt, tls, limits }, store)?)
+    let changing = Reloaded { tls: tls.clone(), jwt: jwt.clone() };
+    let reloading = reload::start(changing, auth.key_set.as_ref(), metrics.clone())?;
+    let options = SecurityOptions { required, admin_token, jwt, tls, limits };
+    Ok((Security::new(options, store)?, reloading))
 }

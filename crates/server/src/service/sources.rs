@@ -1,25 +1,30 @@
 //! The configured sources, each on a thread of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
+use hanabi_api::{Refused, SourceOperation};
 use hanabi_event::EventTime;
 use hanabi_ingest::{
     Control, DockerOptions, DockerSource, DockerStats, DockerStatus, FileOptions, FileSource,
-    FileStats, FileStatus, Intake, IntakeStatus, Position, SourceId, StdinSource,
+    FileStats, FileStatus, Intake, IntakeStatus, SourceId, StdinSource,
 };
 use hanabi_telemetry::{Metrics, SourceKind};
 use parking_lot::Mutex;
 
+use super::state::Start;
 use crate::config::SourceSpec;
 
 /// How a source's thread ended; none while it runs.
 type Ending = Arc<Mutex<Option<Result<(), String>>>>;
+
+/// The id of HTTP ingest, which is always on.
+const HTTP: &str = "http";
 
 /// A source that was started.
 #[derive(Clone)]
@@ -49,31 +54,41 @@ pub(crate) struct Sources {
 pub(crate) struct Threads(Vec<JoinHandle<()>>);
 
 impl Sources {
-    /// Starts reading where the last checkpoint says.
+    /// Starts reading where the last checkpoint says; those that were paused wait for a person.
     pub(crate) fn start(
         specs: &[SourceSpec],
         docker_host: &str,
         intake: &Intake,
-        positions: &BTreeMap<String, Position>,
+        begin_with: &Start,
     ) -> anyhow::Result<(Self, Threads)> {
         let (mut running, mut threads) = (Vec::new(), Vec::new());
+        let (positions, paused) = (&begin_with.positions, &begin_with.counters.paused);
+        let begin = |id: SourceId, kind, reader, work: Work| {
+            let control = Control::new();
+            if paused.contains(id.as_str()) {
+                tracing::warn!("source {id} is paused, as it was when the service ended");
+                control.pause();
+            }
+            begin(Running { id, kind, control, reader, ending: Ending::default() }, work)
+        };
         for spec in specs {
             let intake = intake.clone();
             let position = |id: &SourceId| positions.get(id.as_str()).cloned().unwrap_or_default();
             let (source, thread) = match spec {
                 SourceSpec::Stdin => {
                     let source = StdinSource::new();
-                    begin(source.id().clone(), SourceKind::Stdin, Reader::Stdin, move |control| {
-                        Ok(source.run(&intake, control).map(|_| ())?)
-                    })?
+                    let id = source.id().clone();
+                    let work =
+                        move |control: &Control| Ok(source.run(&intake, control).map(|_| ())?);
+                    begin(id, SourceKind::Stdin, Reader::Stdin, Box::new(work))?
                 }
                 SourceSpec::File(path) => {
                     let source = FileSource::new(path, FileOptions::default());
                     let (id, stats) = (source.id().clone(), source.stats());
                     let position = position(&id);
-                    begin(id, SourceKind::File, Reader::File(stats), move |control| {
-                        Ok(source.run(&intake, &position, control)?)
-                    })?
+                    let work =
+                        move |control: &Control| Ok(source.run(&intake, &position, control)?);
+                    begin(id, SourceKind::File, Reader::File(stats), Box::new(work))?
                 }
                 SourceSpec::Docker(name) => {
                     let host = docker_host.to_owned();
@@ -81,9 +96,9 @@ impl Sources {
                     let source = DockerSource::new(name, options);
                     let (id, stats) = (source.id().clone(), source.stats());
                     let position = position(&id);
-                    begin(id, SourceKind::Docker, Reader::Docker(stats), move |control| {
-                        Ok(source.run(&intake, &position, control)?)
-                    })?
+                    let work =
+                        move |control: &Control| Ok(source.run(&intake, &position, control)?);
+                    begin(id, SourceKind::Docker, Reader::Docker(stats), Box::new(work))?
                 }
             };
             // A pipe that says nothing holds its thread, so nobody waits for it.
@@ -102,14 +117,54 @@ impl Sources {
         }
     }
 
-    /// True while a followed file has lines that were not read yet: then nothing to do is not
-    /// silence.
+    /// True while a followed file has lines that were not read yet, or a source is paused: then
+    /// nothing to do is not silence.
     pub(crate) fn is_behind(&self) -> bool {
         self.running.iter().filter(|source| source.ending.lock().is_none()).any(|source| {
+            if source.control.is_paused() {
+                return true;
+            }
             let Reader::File(file) = &source.reader else { return false };
             let file = file.status();
             file.offset < file.size && !file.waiting
         })
+    }
+
+    /// Those that are paused.
+    pub(crate) fn paused(&self) -> BTreeSet<String> {
+        let paused = self.running.iter().filter(|source| source.control.is_paused());
+        paused.map(|source| source.id.to_string()).collect()
+    }
+
+    /// Pauses a source or lets it go on; answers its state afterwards and a sentence on it.
+    pub(crate) fn operate(
+        &self,
+        id: &str,
+        operation: SourceOperation,
+        dry_run: bool,
+    ) -> Result<(String, String), Refused> {
+        if id == HTTP {
+            let reason = "events by HTTP cannot wait: Falco does not send again what is refused. \
+                          Stop the sender, or revoke its token";
+            return Err(Refused::Conflict { reason: reason.to_owned() });
+        }
+        let source = self.running.iter().find(|source| source.id.as_str() == id);
+        let source =
+            source.ok_or_else(|| Refused::NotFound { what: "source", id: id.to_owned() })?;
+        if source.ending.lock().is_some() {
+            let reason = format!("source {id} has ended: restart the service to read it again");
+            return Err(Refused::Conflict { reason });
+        }
+        match (operation, dry_run) {
+            (SourceOperation::Pause, true) => {
+                return Ok(("paused".to_owned(), source.waiting().to_owned()));
+            }
+            (SourceOperation::Resume, true) => return Ok(("running".to_owned(), String::new())),
+            (SourceOperation::Pause, false) => source.control.pause(),
+            (SourceOperation::Resume, false) => source.control.resume(),
+        }
+        let status = source.status();
+        Ok((status.state, status.detail))
     }
 
     /// What the API shows of them; `last` is the newest event by source.
@@ -119,7 +174,7 @@ impl Sources {
         last: &BTreeMap<String, EventTime>,
     ) -> Vec<hanabi_api::SourceStatus> {
         let http = hanabi_api::SourceStatus {
-            id: "http".to_owned(),
+            id: HTTP.to_owned(),
             kind: SourceKind::Http.as_str().to_owned(),
             state: "running".to_owned(),
             ..hanabi_api::SourceStatus::default()
@@ -187,6 +242,22 @@ impl Sources {
 }
 
 impl Running {
+    /// What becomes of its lines while it is paused.
+    fn waiting(&self) -> &'static str {
+        match self.reader {
+            Reader::Stdin => {
+                "what the pipe holds waits, and then its writer does: Falco drops events when its \
+                 own buffer is full"
+            }
+            Reader::File(_) => {
+                "lines wait in the file; what is rotated and deleted meanwhile is lost"
+            }
+            Reader::Docker(_) => {
+                "lines wait in Docker's log; what it rotates away meanwhile is lost"
+            }
+        }
+    }
+
     /// What it knows of itself.
     fn status(&self) -> hanabi_api::SourceStatus {
         let mut status = hanabi_api::SourceStatus {
@@ -214,7 +285,7 @@ impl Running {
         let (state, detail) = match (&*self.ending.lock(), waits_for) {
             (Some(Ok(())), _) => ("ended", String::new()),
             (Some(Err(why)), _) => ("failed", why.clone()),
-            (None, _) if self.control.is_paused() => ("paused", String::new()),
+            (None, _) if self.control.is_paused() => ("paused", self.waiting().to_owned()),
             (None, Some(why)) => ("waiting", why),
             (None, None) => ("running", String::new()),
         };
@@ -238,14 +309,11 @@ impl Threads {
     }
 }
 
+/// What a source's thread does until it is told to stop.
+type Work = Box<dyn FnOnce(&Control) -> anyhow::Result<()> + Send>;
+
 /// Starts a source's thread.
-fn begin(
-    id: SourceId,
-    kind: SourceKind,
-    reader: Reader,
-    work: impl FnOnce(&Control) -> anyhow::Result<()> + Send + 'static,
-) -> anyhow::Result<(Running, JoinHandle<()>)> {
-    let running = Running { id, kind, control: Control::new(), reader, ending: Ending::default() };
+fn begin(running: Running, work: Work) -> anyhow::Result<(Running, JoinHandle<()>)> {
     let Running { id, control, ending, .. } = running.clone();
     let thread = std::thread::Builder::new()
         .name("hanabi-source".to_owned())

@@ -3,7 +3,7 @@
 //! Every value is a version byte and self-describing `MessagePack`, so that fields can be added.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
 };
 
@@ -46,12 +46,14 @@ struct ShardRef<'a> {
     identities: Vec<&'a str>,
 }
 
-/// Totals that outlive the process and are nobody else's.
+/// Totals and switches that outlive the process and are nobody else's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Counters {
     /// Lines dropped before they were read, by reason.
     pub(crate) dropped: BTreeMap<String, u64>,
+    /// Sources that a person has paused, by id: a restart is no reason to go on.
+    pub(crate) paused: BTreeSet<String>,
 }
 
 /// What a start begins with.
@@ -256,7 +258,10 @@ mod tests {
             "it is of version 9, and this program knows versions up to 1"
         );
         assert_eq!(unpack::<Counters>(&[]).unwrap_err().to_string(), "it is empty");
-        let counters = Counters { dropped: [("closed".to_owned(), 3)].into() };
+        let counters = Counters {
+            dropped: [("closed".to_owned(), 3)].into(),
+            paused: ["stdin".to_owned()].into(),
+        };
         assert_eq!(unpack::<Counters>(&pack(&counters).unwrap()).unwrap(), counters);
     }
 

@@ -1,7 +1,13 @@
 //! The binary with authentication: its first token, its refusals, TLS, and what it never says.
 
-use std::{path::Path, process::Output};
+use std::{
+    io::{Read as _, Write as _},
+    path::Path,
+    process::Output,
+    sync::{Arc, Mutex},
+};
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
@@ -192,4 +198,154 @@ fn the_command_line_speaks_tls() {
     assert!(done(&["token", "list"], &known).contains("admin"));
     assert!(!run(&["token", "list"], &known[..2]).status.success());
     assert_eq!(service.status("/api/alerts"), 401);
+}
+
+/// Says what it is told to everybody who asks, by HTTP, until the test ends.
+fn key_server() -> (String, Arc<Mutex<(u16, String)>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let says = Arc::new(Mutex::new((200, String::new())));
+    let heard = Arc::clone(&says);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if stream.read(&mut [0; 2_048]).unwrap_or(0) == 0 {
+                continue;
+            }
+            let (status, body) = heard.lock().unwrap().clone();
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    (url, says)
+}
+
+/// A key of P-256 by its name: the set that has it, and a token that it has signed.
+fn signer(kid: &str) -> (String, String) {
+    let key = EncodingKey::from_ec_pem(include_bytes!("../../../api/tests/keys/ec.pem")).unwrap();
+    let mut jwk = json!(Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap());
+    jwk["kid"] = kid.into();
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
+    let claims = json!({ "sub": kid, "role": "viewer", "iss": "i", "aud": "a",
+        "exp": 4_102_444_800_u64 });
+    (json!({ "keys": [jwk] }).to_string(), encode(&header, &claims, &key).unwrap())
+}
+
+#[test]
+fn keys_are_fetched_and_the_known_ones_stay_when_they_cannot_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let ((first, ann), (second, bob)) = (signer("ann"), signer("bob"));
+    let (url, says) = key_server();
+    *says.lock().unwrap() = (200, first);
+    let jwks = format!("auth.jwks_url={url}");
+    let set = ["--set", &jwks, "--set", "auth.jwt_issuer=i", "--set", "auth.jwt_audience=a"];
+    let mut service = Service::start(dir.path(), &[&REQUIRED[..], &set].concat());
+    let status =
+        |service: &Service, token: &str| ask(service, token, "GET", "/api/me", &json!({})).0;
+    assert_eq!((status(&service, &ann), status(&service, &bob)), (200, 401));
+
+    *says.lock().unwrap() = (200, second);
+    service.signal("HUP");
+    service.wait("the new key", |service| (status(service, &bob) == 200).then_some(()));
+    // Whoever has asked so often in vain is told to wait, which is no admission either.
+    assert!(matches!(status(&service, &ann), 401 | 429), "the key that is gone does not count");
+    for broken in [(500, String::new()), (200, "{}".to_owned()), (302, String::new())] {
+        let before = service.talk().matches("were not taken").count();
+        *says.lock().unwrap() = broken;
+        service.signal("HUP");
+        service.wait("its failure", |service| {
+            (service.talk().matches("were not taken").count() > before).then_some(())
+        });
+        assert_eq!(status(&service, &bob), 200);
+    }
+}
+
+#[test]
+fn a_certificate_that_changes_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = || vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let (cert_file, key_file) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let put = || {
+        let key = KeyPair::generate().unwrap();
+        let cert = CertificateParams::new(names()).unwrap().self_signed(&key).unwrap();
+        std::fs::write(&cert_file, cert.pem()).unwrap();
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        cert.pem()
+    };
+    put();
+    let set = [
+        format!("tls.cert_file={}", cert_file.display()),
+        format!("tls.key_file={}", key_file.display()),
+    ];
+    let mut service = Service::start_tls(
+        &dir.path().join("data"),
+        &["--set", &set[0], "--set", &set[1]],
+        cert_file.to_str().unwrap(),
+    );
+    // The client knows the old certificate alone, so that the new one ends its trust.
+    assert_eq!(service.status("/healthz"), 200);
+    std::fs::write(&key_file, "junk").unwrap();
+    service.signal("HUP");
+    service.wait("its refusal", |s| s.talk().contains("the old certificate stays").then_some(()));
+    assert_eq!(service.status("/healthz"), 200);
+    put();
+    service.signal("HUP");
+    service.wait("the new certificate", |s| s.talk().contains("were read again").then_some(()));
+    let known =
+        [("HANABI_URL", service.url.as_str()), ("HANABI_CA_FILE", cert_file.to_str().unwrap())];
+    done(&["profile", "list"], &known);
+}
+
+#[test]
+fn machines_have_a_listener_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut service = Service::start(dir.path(), &["--set", "server.machines_listen=127.0.0.1:0"]);
+    let machines = service.wait("where machines are answered", |service| {
+        let talk = service.talk();
+        let (_, rest) = talk.split_once("machines are answered at ")?;
+        Some(format!("http://{}", rest.split_whitespace().next()?))
+    });
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    for (path, people, machine) in [
+        ("/metrics", 404, 200),
+        ("/healthz", 200, 200),
+        ("/readyz", 200, 200),
+        ("/api/alerts", 200, 404),
+        ("/api/me", 200, 404),
+        ("/", 200, 404),
+        ("/ingest/falco", 404, 405),
+    ] {
+        assert_eq!(service.status(path), people, "{path}");
+        let status = agent.get(format!("{machines}{path}")).call().unwrap().status().as_u16();
+        assert_eq!(status, machine, "{path} for machines");
+    }
+    let line = fixture("shop-small.jsonl.zst");
+    let line = zstd::decode_all(std::fs::File::open(line).unwrap()).unwrap();
+    let line = line.split(|byte| *byte == b'\n').next().unwrap();
+    let sent = agent.post(format!("{machines}/ingest/falco")).content_type("application/json");
+    assert_eq!(sent.send(line).unwrap().status().as_u16(), 202);
+    assert_eq!(service.post("application/json", None, line).0, 404);
+}
+
+#[test]
+fn addresses_for_keys_and_machines_are_held_to_the_same_rules() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let claims = ["--set", "auth.jwt_issuer=i", "--set", "auth.jwt_audience=a"];
+    for (set, said) in [
+        ("server.machines_listen=0.0.0.0:0", "server.machines_listen"),
+        ("auth.jwks_url=http://id.example/jwks", "https://"),
+        ("auth.jwks_url=https://a:b@id.example/jwks", "without a password"),
+        ("auth.jwks_url=file:///etc/passwd", "https://"),
+    ] {
+        let run_with = ["run", "--listen", "127.0.0.1:0", "--data-dir", data, "--set", set];
+        let output = run(&[&run_with[..], &claims].concat(), &[]);
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{set}: {talk}");
+        assert!(talk.contains(said), "{set}: {talk}");
+    }
 }

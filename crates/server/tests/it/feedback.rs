@@ -36,7 +36,7 @@ fn moved(text: &[u8], days: u64) -> Vec<u8> {
     out
 }
 
-fn send(service: &mut Service, text: &[u8], received: &mut u64) {
+pub(crate) fn send(service: &mut Service, text: &[u8], received: &mut u64) {
     for part in text.chunks_exact_lines(8 << 20) {
         service.wait("room for lines", |service| {
             let (status, answer) = service.post("application/x-ndjson", None, part);

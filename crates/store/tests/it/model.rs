@@ -82,6 +82,7 @@ impl Model {
             sequence: self.sequence,
             positions,
             profiles,
+            points: Vec::new(),
             removed_profiles,
             alerts,
             incidents: vec![incident(self.sequence, self.sequence)],

@@ -249,6 +249,35 @@ fn files_that_are_no_keys_are_named() {
     assert!(Jwt::load(missing).err().unwrap().to_string().contains("/none"));
 }
 
+#[test]
+fn a_set_is_replaced_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let jwt = Jwt::load(options(dir.path(), &[(JwtAlgorithm::Hs256, SECRET)])).unwrap();
+    let of = |kid: &str| signed(Algorithm::ES256, Some(kid), &claims(&json!({})));
+    let set = |kid: &str| {
+        let mut ec = serde_json::to_value(public_jwk(Algorithm::ES256)).unwrap();
+        ec["kid"] = kid.into();
+        json!({ "keys": [ec] }).to_string()
+    };
+    assert!(jwt.verify(&of("e1")).is_err());
+    assert!(jwt.has_missed() && !jwt.has_missed(), "it is told once");
+    jwt.replace_set(set("e1").as_bytes()).unwrap();
+    assert!(jwt.verify(&of("e1")).is_ok());
+    jwt.replace_set(set("e2").as_bytes()).unwrap();
+    assert!(jwt.verify(&of("e1")).is_err() && jwt.verify(&of("e2")).is_ok());
+    assert!(jwt.has_missed());
+    let many: Vec<Value> = (0..=KEYS_MAX)
+        .map(|_| serde_json::from_str::<Value>(&set("e1")).unwrap()["keys"][0].clone())
+        .collect();
+    for wrong in ["", "{}", "[]", "{\"keys\":[]}", &json!({ "keys": many }).to_string()] {
+        assert!(jwt.replace_set(wrong.as_bytes()).is_err(), "{wrong}");
+        assert!(jwt.verify(&of("e2")).is_ok(), "the set before stays");
+    }
+    // What comes from a file is not in the set, and stays whatever the set is.
+    assert!(jwt.verify(&signed(Algorithm::HS256, None, &claims(&json!({})))).is_ok());
+    assert!(!jwt.has_missed());
+}
+
 proptest! {
     #[test]
     fn what_anybody_can_write_is_refused(

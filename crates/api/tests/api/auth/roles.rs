@@ -22,6 +22,7 @@ fn admitted(method: &str, path: &str) -> &'static [&'static str] {
         | ("get", "/api/audit" | "/api/config" | "/api/sources" | "/api/ingest/rejected") => {
             &["admin"]
         }
+        ("post", "/api/sources/{id}/pause" | "/api/sources/{id}/resume") => &["admin"],
         ("post", path) if path.starts_with("/api/v1/") => {
             &["viewer", "analyst", "admin", "scoped", "scoped-admin"]
         }
@@ -38,7 +39,8 @@ async fn every_route_admits_whom_it_is_for_and_nobody_else() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             // A stream that is opened does not end.
-            let (path, stream) = (path.as_str(), path.starts_with("/api/stream"));
+            let (path, stream) =
+                (path.as_str(), path.starts_with("/api/stream") || path.starts_with("/api/ws"));
             let target = path.replace("{id}", WEB).replace("{item}", "k1").replace("{name}", "job");
             for who in ALL {
                 let may = admitted(method, path).contains(&who);

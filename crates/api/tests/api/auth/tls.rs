@@ -178,6 +178,35 @@ async fn a_cookie_is_secure_under_tls() {
     assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
 }
 
+#[tokio::test]
+async fn a_certificate_is_exchanged_under_open_connections() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let dir = tempfile::tempdir().unwrap();
+    let put = |authority: &Authority| options(dir.path(), &authority.sign(&["localhost"]), None);
+    let tls = Tls::load(&put(&old)).unwrap();
+    let mut setup = super::guarded();
+    setup.security.tls = Some(tls.clone());
+    let world = World::start(setup).await;
+    let health = "GET /healthz";
+    assert!(ask(&world, &old, None, &[&TLS13], health).await.is_ok());
+
+    // Half an exchange changes nothing: the certificate is new and the key is not.
+    let before = std::fs::read(dir.path().join("key.pem")).unwrap();
+    put(&new);
+    let key = std::fs::read(dir.path().join("key.pem")).unwrap();
+    std::fs::write(dir.path().join("key.pem"), before).unwrap();
+    assert!(tls.reload().is_err());
+    let mut open = TcpStream::connect(world.addr).await.unwrap();
+    assert!(ask(&world, &old, None, &[&TLS13], health).await.is_ok());
+    std::fs::write(dir.path().join("key.pem"), key).unwrap();
+    tls.reload().unwrap();
+    assert!(ask(&world, &new, None, &[&TLS13], health).await.is_ok());
+    assert!(ask(&world, &old, None, &[&TLS13], health).await.is_err());
+    // A connection that was accepted before is none that has ended.
+    open.write_all(b"no TLS").await.unwrap();
+    assert_eq!(tls.files().count(), 2);
+}
+
 #[test]
 fn files_that_cannot_be_used_are_named() {
     let dir = tempfile::tempdir().unwrap();

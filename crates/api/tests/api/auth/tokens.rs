@@ -1,5 +1,7 @@
 //! Tokens and sessions from their beginning to their end.
 
+use std::sync::Arc;
+
 use hanabi_api::{Jwt, JwtAlgorithm, JwtOptions};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -172,7 +174,7 @@ async fn a_signed_token_tells_name_role_and_scope() {
         ..JwtOptions::default()
     };
     let mut setup = guarded();
-    setup.security.jwt = Some(Jwt::load(options).unwrap());
+    setup.security.jwt = Some(Arc::new(Jwt::load(options).unwrap()));
     let world = World::start(setup).await;
     world.fill();
     let ask = async |token: &str, path: &str| {

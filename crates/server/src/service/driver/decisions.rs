@@ -177,7 +177,7 @@ impl Driver {
         Ok(json!({ "dry_run": change.dry_run }))
     }
 
-    fn place_of(&self, identity: &str) -> Result<(usize, u32), Refused> {
+    pub(super) fn place_of(&self, identity: &str) -> Result<(usize, u32), Refused> {
         for (index, room) in self.parts.engine.rooms().enumerate() {
             let is = |w: &Watch| w.profile.identity == identity;
             if let Some(slot) = room.shard.watches().iter().position(is) {
@@ -258,6 +258,7 @@ impl Driver {
                     Ok(())
                 })?;
                 self.forgotten.push(identity.to_owned());
+                self.points.forget(identity);
             }
             self.on_watch(room, slot, |watch, settings| {
                 match operation {

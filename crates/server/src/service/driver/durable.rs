@@ -32,12 +32,19 @@ impl Driver {
                 if let Some(counter) = metrics.profile_phase_changes.named(phase.as_str()) {
                     counter.increment();
                 }
-                if let Some(before) = before {
-                    let (before, phase) = (before.as_str(), phase.as_str());
+                if let Some(was) = before {
+                    let (before, phase) = (was.as_str(), phase.as_str());
                     tracing::info!("profile {identity} went from {before} to {phase}");
                     self.snapshots.insert(identity.clone());
+                    if !was.detects() && profile.phase.detects() {
+                        self.points.has_learned(identity);
+                    }
                 } else {
                     tracing::info!("profile {identity} is new");
+                    // A recording that is played fast has taught it all between two looks.
+                    if phase.detects() {
+                        self.points.has_learned(identity);
+                    }
                 }
                 self.phases.insert(identity.clone(), phase);
                 // Phases change in silence, too, which no line marks.
@@ -85,11 +92,15 @@ impl Driver {
         self.look_at_alerts();
         self.show_counts();
         let mut profiles = Vec::new();
+        let now = self.parts.engine.router.now();
         for room in self.parts.engine.rooms_mut() {
             let slots = room.shard.take_dirty();
             for watch in slots.iter().filter_map(|slot| room.shard.watches().get(*slot)) {
                 let identity = watch.profile.identity.clone();
                 self.changed.insert(identity.clone());
+                if let Err(error) = self.points.look(watch, &self.parts.store, now) {
+                    tracing::error!("a restore point of {identity} was not made: {error:#}");
+                }
                 profiles.push((identity, state::pack(watch)?));
             }
         }
@@ -99,6 +110,7 @@ impl Driver {
         // The histories of their trees would be nobody's.
         self.forgotten.extend(removed_profiles.iter().cloned());
         self.phases.retain(|identity, _| named.contains(identity));
+        self.points.retain(&named);
         self.stored = named;
         let status = self.parts.intake.status();
         let dropped = publish::dropped(&self.counters.dropped, &status);
@@ -113,6 +125,7 @@ impl Driver {
             sequence: self.sequence,
             positions,
             profiles,
+            points: self.points.take(),
             removed_profiles,
             alerts: alerts.iter().map(|alert| alert.as_ref().clone()).collect(),
             incidents: incidents.iter().map(|incident| incident.as_ref().clone()).collect(),
@@ -120,7 +133,7 @@ impl Driver {
             suppressions: self.ruled.then(|| self.rulings.suppressions().cloned().collect()),
             maintenance: self.ruled.then(|| self.rulings.maintenance().to_vec()),
             engine: state::pack_engine(&self.parts.engine.router, shards)?,
-            counters: state::pack(&Counters { dropped })?,
+            counters: state::pack(&Counters { dropped, paused: self.parts.sources.paused() })?,
         };
         self.committed = self.sequence;
         self.journal_bytes = 0;
@@ -159,7 +172,11 @@ impl Driver {
         metrics.ingest_journal_refused.raise_to(journal.refused);
         metrics.ingest_journal_damaged_bytes.raise_to(journal.damaged_bytes);
         match self.parts.store.stats() {
-            Ok(stats) => metrics.store_bytes.set_count(stats.file_bytes),
+            Ok(stats) => {
+                metrics.store_bytes.set_count(stats.file_bytes);
+                metrics.restore_points.set_count(stats.restore_points);
+                metrics.restore_points_dropped.raise_to(stats.restore_points_dropped);
+            }
             Err(error) => tracing::warn!("the store cannot be measured: {error}"),
         }
         let now = self.parts.engine.router.now();

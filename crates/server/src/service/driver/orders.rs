@@ -79,6 +79,12 @@ impl Driver {
             }
             Command::Split { identity, node } => self.split(identity, node, change),
             Command::Profile { identity, operation } => self.operate(identity, *operation, change),
+            Command::Rollback { identity, to } => self.roll_back(identity, to, change),
+            Command::Source { id, operation } => {
+                let (state, detail) = self.parts.sources.operate(id, *operation, change.dry_run)?;
+                Ok(json!({ "dry_run": change.dry_run,
+                    "source": { "id": id, "state": state, "detail": detail } }))
+            }
         }
     }
 
@@ -325,6 +331,8 @@ fn entry(order: &Order, actor: &Actor, carried: &Carried) -> AuditEntry {
         Command::Profile { identity, operation } => {
             (format!("profile.{}", operation.as_str()), identity.clone())
         }
+        Command::Rollback { identity, .. } => ("profile.rollback".to_owned(), identity.clone()),
+        Command::Source { id, operation } => (format!("source.{}", operation.as_str()), id.clone()),
     };
     let (outcome, mut detail) = match carried {
         Ok(answer) => ("ok", answer.clone()),
@@ -333,7 +341,7 @@ fn entry(order: &Order, actor: &Actor, carried: &Carried) -> AuditEntry {
     };
     if let Some(detail) = detail.as_object_mut() {
         // The alert itself is in the store, and the paths are in the profile.
-        for field in ["alert", "dry_run", "lets_through"] {
+        for field in ["alert", "dry_run", "lets_through", "brought_back", "given_up", "left_out"] {
             detail.remove(field);
         }
         match &order.command {
