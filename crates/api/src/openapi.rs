@@ -154,6 +154,7 @@ fn parameter(name: &str) -> Value {
             json!({ "type": "string", "minLength": 1 }),
             "Full id, short id, identity or name, in this order",
         ),
+        "name" => (text, "The name of an output, as configured"),
         "item" => (text, "The id of a quarantined behaviour"),
         "dry_run" => {
             (json!({ "type": "boolean" }), "Changes nothing; the answer tells what would change")
@@ -190,6 +191,6 @@ fn parameter(name: &str) -> Value {
         "cursor" => (text, "next_cursor of the page before"),
         _ => (text, "Text to look for, in any case"),
     };
-    let place = if matches!(name, "id" | "item") { "path" } else { "query" };
+    let place = if matches!(name, "id" | "item" | "name") { "path" } else { "query" };
     json!({ "name": name, "in": place, "required": place == "path", "description": about, "schema": schema })
 }

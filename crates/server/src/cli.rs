@@ -1,6 +1,7 @@
 //! The command line: what people type, and nothing of what it does.
 
 pub(crate) mod alerts;
+pub(crate) mod output;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     /// List the profiles of a running service, look at their trees, and change them.
     Profile(profile::ProfileArgs),
+    /// List where a running service sends its alerts, and try it.
+    Output(output::OutputArgs),
     /// Import, print and query the time series of a data directory, while no service runs on it.
     Series(series::SeriesArgs),
     /// Check, measure, compact, back up or restore a data directory that no service holds.
@@ -129,8 +132,8 @@ pub(crate) struct RunArgs {
     /// Directory for all durable state.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Where event lines come from: `stdin` (or `-`), `file:PATH`, `docker:NAME`; may be repeated.
-    /// HTTP ingest is always on.
+    /// Where event lines come from: `stdin` (or `-`), `file:PATH`, `docker:NAME`,
+    /// `kubernetes:DIR`; may be repeated. HTTP ingest is always on.
     #[arg(long, value_name = "SPEC")]
     source: Vec<String>,
 }

@@ -162,6 +162,8 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/audit", Access::Admin),
     ("GET", "/api/config", Access::Admin),
     ("GET", "/api/sources", Access::Admin),
+    ("GET", "/api/outputs", Access::Admin),
+    ("POST", "/api/outputs/{name}/test", Access::Admin),
     ("GET", "/api/ingest/rejected", Access::Admin),
 ];
 

@@ -145,6 +145,12 @@ fn containers() -> Value {
             (&["last_event"], time()),
             (&["lag_seconds"], number()),
         ]),
+        "Output": fields(&[
+            (&["name", "kind", "to", "format", "detail"], text()),
+            (&["state"], words(&["running", "failing"])),
+            (&["delivered", "retries", "refused", "dropped", "waiting", "spool_bytes"], count()),
+            (&["last_delivery"], time()),
+        ]),
         "RejectedLine": fields(&[(&["source", "reason", "sample"], text()), (&["received"], time())]),
     })
 }

@@ -9,9 +9,13 @@ mod disk;
 mod docker;
 mod engine;
 mod feedback;
+mod kubernetes;
 mod metrics;
 #[path = "../../../detect/tests/kit/outline.rs"]
 mod outline;
+mod outputs;
+#[path = "../../../outputs/tests/outputs/receivers.rs"]
+mod receivers;
 mod recordings;
 mod restart;
 mod rooms;
@@ -19,4 +23,5 @@ mod rotation;
 mod same;
 mod series;
 mod service;
+mod sidekick;
 mod store;
