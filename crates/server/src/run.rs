@@ -129,9 +129,7 @@ fn assemble(
     let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());
     let outputs = outputs(config, &start)?;
     let replay = journal.replay_from(replayed(&start))?;
-    let max_bytes = config.ingest().queue_bytes.as_u64();
-    let queue = IntakeOptions { max_bytes, ..IntakeOptions::default() };
-    let (intake, batches) = Intake::new(queue, Some(journal.clone()));
+    let (intake, batches) = Intake::new(queue(config), Some(journal.clone()));
     let (handle, requests) = engine_channel();
     let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
     let engine = Engine::start(
@@ -194,6 +192,11 @@ fn assemble(
     let writer = writer(config, &series, &metrics)?;
     let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
     Ok(Assembled { app, intake, sources, threads, driver, outputs, keeping, failed })
+}
+
+fn queue(config: &Config) -> IntakeOptions {
+    let max_bytes = config.ingest().queue_bytes.as_u64();
+    IntakeOptions { max_bytes, ..IntakeOptions::default() }
 }
 
 fn limits(config: &Config) -> ApiLimits {
