@@ -5,18 +5,20 @@
 #
 # It needs root or sudo only where something is missing. What cannot be installed
 # is named; only a missing compiler stops the build, since tests that need
-# Prometheus' tools, zstd or Chromium skip themselves without them, and a binary
-# without the web console says so on its page.
+# Prometheus' tools, Alertmanager, rsyslog, zstd or Chromium skip themselves
+# without them, and a binary without the web console says so on its page.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
+# Daemons are there, which not everybody's shell looks at.
+PATH=$PATH:/usr/sbin:/sbin
 
 # Command and the packages that bring it.
 build=("cc gcc libc6-dev" "git git")
 test=("curl curl ca-certificates" "zstd zstd" "promtool prometheus" "prometheus prometheus"
-    "dockerd docker.io" "busybox busybox-static"
-    "docker-compose docker-compose" "systemd-analyze systemd" "strip binutils" "python3 python3 python3-venv"
+    "prometheus-alertmanager prometheus-alertmanager" "rsyslogd rsyslog" "dockerd docker.io"
+    "busybox busybox-static" "docker-compose docker-compose" "systemd-analyze systemd"
+    "strip binutils" "python3 python3 python3-venv"
     "chromium chromium" "fc-list fontconfig fonts-noto-cjk")
-
 bench=("curl curl ca-certificates" "zstd zstd" "wrk wrk")
 
 wanted=("${build[@]}")
@@ -47,9 +49,12 @@ install_packages() {
     local get=("${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
     local install=("${get[@]}" install -y --no-install-recommends "$@")
     "${install[@]}" >&2 || { "${get[@]}" update >&2 && "${install[@]}" >&2; }
-    if [[ " $* " == *" prometheus "* ]] && has systemctl; then
-        "${run[@]}" systemctl disable --quiet prometheus 2>/dev/null || true
-    fi
+    local service
+    for service in prometheus prometheus-alertmanager rsyslog nats-server; do
+        if [[ " $* " == *" $service "* ]] && has systemctl; then
+            "${run[@]}" systemctl disable --quiet "$service" 2>/dev/null || true
+        fi
+    done
 }
 
 mapfile -t packages < <(missing)

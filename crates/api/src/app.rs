@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use hanabi_event::EventTime;
 use hanabi_ingest::Intake;
+use hanabi_outputs::Outputs;
 use hanabi_series::SeriesStore;
 use hanabi_store::{EventLog, Store};
 use hanabi_telemetry::{Exporter, Format};
@@ -86,6 +87,8 @@ pub struct AppParts {
     pub receiver: Option<Arc<SeriesStore>>,
     /// Where `POST /ingest/falco` puts its lines.
     pub intake: Intake,
+    /// Where alerts go.
+    pub outputs: Outputs,
     /// What `/metrics` writes out, and where requests are counted.
     pub exporter: Exporter,
     /// What `/api/config` shows: the effective configuration without its secrets.

@@ -167,6 +167,7 @@ fn parameter(name: &str) -> Value {
             json!({ "type": "string", "minLength": 1 }),
             "The id of a source as the list has it; its slashes are written %2F",
         ),
+        "name" => (text, "The name of an output, as configured"),
         "item" => (text, "The id of a quarantined behaviour"),
         "dry_run" => {
             (json!({ "type": "boolean" }), "Changes nothing; the answer tells what would change")
@@ -204,6 +205,6 @@ fn parameter(name: &str) -> Value {
         _ => (text, "Text to look for, in any case"),
     };
     let name = if name == "source_id" { "id" } else { name };
-    let place = if matches!(name, "id" | "item") { "path" } else { "query" };
+    let place = if matches!(name, "id" | "item" | "name") { "path" } else { "query" };
     json!({ "name": name, "in": place, "required": place == "path", "description": about, "schema": schema })
 }

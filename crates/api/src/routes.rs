@@ -7,6 +7,7 @@ mod export;
 mod hbt;
 mod ingest;
 mod operations;
+mod outputs;
 mod overview;
 mod page;
 mod profiles;
@@ -71,6 +72,8 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/me", get(auth::me))
         .route("/api/audit", get(rulings::audit))
         .route("/api/sources", get(sources::list))
+        .route("/api/outputs", get(outputs::list))
+        .route("/api/outputs/{name}/test", post(outputs::test))
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
         .route("/api/openapi.json", get(operations::openapi))

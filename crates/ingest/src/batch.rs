@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -97,6 +97,30 @@ pub enum Position {
         /// Entries of the log with that time stamp that are done.
         entries: u32,
     },
+    /// In one of several files that are one source, each with a position of its own.
+    Within {
+        /// Which file: the followed path.
+        part: PathBuf,
+        /// Where in it; a [`Position::File`].
+        at: Box<Position>,
+    },
+}
+
+impl Position {
+    /// What the position of a part is stored under, beside those of other parts.
+    pub fn key(&self, source: &str) -> String {
+        match self {
+            Self::Within { part, .. } => part_key(source, part),
+            Self::None | Self::Journal { .. } | Self::File { .. } | Self::Docker { .. } => {
+                source.to_owned()
+            }
+        }
+    }
+}
+
+/// No name of a source has a newline.
+pub(crate) fn part_key(source: &str, part: &Path) -> String {
+    format!("{source}\n{}", part.display())
 }
 
 impl PartialOrd for Position {
@@ -115,9 +139,19 @@ impl PartialOrd for Position {
                 Self::Docker { container: container_a, time: time_a, entries: a },
                 Self::Docker { container: container_b, time: time_b, entries: b },
             ) if container_a == container_b => Some((time_a, a).cmp(&(time_b, b))),
-            (Self::None | Self::Journal { .. } | Self::File { .. } | Self::Docker { .. }, _) => {
-                None
+            (Self::Within { part: part_a, at: a }, Self::Within { part: part_b, at: b })
+                if part_a == part_b =>
+            {
+                a.partial_cmp(b)
             }
+            (
+                Self::None
+                | Self::Journal { .. }
+                | Self::File { .. }
+                | Self::Docker { .. }
+                | Self::Within { .. },
+                _,
+            ) => None,
         }
     }
 }
@@ -207,6 +241,13 @@ mod tests {
         assert!(docker("a", 5, 2) < docker("a", 6, 1));
         assert!(docker("a", 5, 1) < docker("a", 5, 2));
         assert_eq!(docker("a", 5, 1).partial_cmp(&docker("b", 6, 1)), None);
+        let within = |part: &str, offset| Position::Within {
+            part: part.into(),
+            at: Box::new(file(1, offset)),
+        };
+        assert!(within("/a", 1) < within("/a", 2));
+        assert_eq!(within("/a", 1).partial_cmp(&within("/b", 2)), None);
+        assert_ne!(within("/a", 1).key("k"), within("/b", 1).key("k"));
     }
 
     #[test]
@@ -216,6 +257,7 @@ mod tests {
             Position::Journal { sequence: u64::MAX },
             file(1, 2),
             docker("a", 3, 4),
+            Position::Within { part: "/x".into(), at: Box::new(file(1, 2)) },
         ] {
             let json = serde_json::to_string(&position).unwrap();
             assert_eq!(serde_json::from_str::<Position>(&json).unwrap(), position);

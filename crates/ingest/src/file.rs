@@ -1,7 +1,7 @@
 //! Following a file: rotation, truncation, resuming.
 
 mod siblings;
-mod tail;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 

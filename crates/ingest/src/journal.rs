@@ -184,6 +184,26 @@ impl Journal {
         self.lock().trim(sequence)
     }
 
+    /// Removes the oldest segment, whoever still needs it, and returns the number of its last batch;
+    /// `None` when it is the only one. For logs in which what is new matters more.
+    pub fn drop_oldest(&self) -> Result<Option<u64>, JournalError> {
+        let mut inner = self.lock();
+        let Some(last) = inner.segments.get(1).map(|second| second.first - 1) else {
+            return Ok(None);
+        };
+        inner.trim(last)?;
+        Ok(Some(last))
+    }
+
+    /// Makes the batches of the newest segment survive a power failure; older ones do where this
+    /// was called while they were the newest. Cost: one disk flush.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        let inner = self.lock();
+        let path = inner.segments.back().map(|last| segment_path(&inner.dir, last.first));
+        let path = path.unwrap_or_else(|| inner.dir.clone());
+        inner.active.sync_data().map_err(JournalError::io("flush journal segment", &path))
+    }
+
     /// What it holds.
     pub fn status(&self) -> JournalStatus {
         let inner = self.lock();

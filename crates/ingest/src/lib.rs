@@ -1,8 +1,8 @@
-//! Sources of event lines: files, Docker, standard input, HTTP bodies; the bounded queue and the journal.
+//! Sources of event lines: files, Docker, Kubernetes' logs, standard input, HTTP bodies; the bounded queue and the journal.
 //!
 //! Sources run on plain threads with blocking I/O and push [`Batch`]es of whole lines into one
 //! [`Intake`]. What cannot be read again at its origin (HTTP, standard input) goes through a
-//! [`Journal`] first; what can (files, Docker) carries a [`Position`] from which it is read again.
+//! [`Journal`] first; what can (files, Docker, Kubernetes' logs) carries a [`Position`] from which it is read again.
 //! No line is judged here: what is not an event is the decoder's to reject and count.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -15,6 +15,7 @@ mod file;
 mod input;
 mod intake;
 mod journal;
+mod kubernetes;
 mod lines;
 #[cfg(test)]
 mod measurements;
@@ -34,6 +35,7 @@ pub use intake::{
 pub use journal::{
     Journal, JournalError, JournalOptions, JournalReport, JournalStatus, Replay, check_journal,
 };
+pub use kubernetes::{KubernetesOptions, KubernetesSource, KubernetesStats, KubernetesStatus};
 pub use lines::{LineBlocks, MAX_LINE_BYTES};
 pub use stdin::{StdinError, StdinSource};
 

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 #[cfg(test)]
 mod documents;
+pub(crate) mod output;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     /// List the profiles of a running service, look at their trees, and change them.
     Profile(profile::ProfileArgs),
+    /// List where a running service sends its alerts, and try it.
+    Output(output::OutputArgs),
     /// Import, print and query the time series of a data directory, while no service runs on it.
     Series(series::SeriesArgs),
     /// Check, measure, compact, back up or restore a data directory that no service holds.
@@ -147,8 +150,8 @@ pub(crate) struct RunArgs {
     /// Directory for all durable state.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Where event lines come from: `stdin` (or `-`), `file:PATH`, `docker:NAME`; may be repeated.
-    /// HTTP ingest is always on.
+    /// Where event lines come from: `stdin` (or `-`), `file:PATH`, `docker:NAME`,
+    /// `kubernetes:DIR`; may be repeated. HTTP ingest is always on.
     #[arg(long, value_name = "SPEC")]
     source: Vec<String>,
 }

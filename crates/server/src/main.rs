@@ -56,6 +56,7 @@ fn dispatch(command: Command, color: bool) -> anyhow::Result<()> {
         }
         Command::Alerts(args) => commands::alerts::alerts(&args),
         Command::Profile(args) => commands::profile::profile(&args),
+        Command::Output(args) => commands::output::output(&args),
         Command::Series(args) => {
             let config = configure(&args.overrides(), color)?;
             commands::series::series(&args, &config)

@@ -16,9 +16,10 @@ use hanabi_api::{
     ApiLimits, App, AppParts, Door, EngineRequest, EngineRequests, Live, QUERY_TIME, Room,
     StreamHub, engine_channel,
 };
-use hanabi_detect::{Rulings, Settings};
+use hanabi_detect::{Alert, Rulings, Settings};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
+use hanabi_outputs::Outputs;
 use hanabi_series::{Edges, SeriesStore, Upstream};
 use hanabi_store::{EventLog, LogOptions, Store, StoreOptions};
 use hanabi_telemetry::{EventCounter, Exporter, ExporterOptions, Metrics};
@@ -30,7 +31,7 @@ use tokio::{
 
 use crate::{
     commands::failure::Hint as _,
-    config::{AuthMode, Config, LogFormat},
+    config::{AuthMode, Config, LogFormat, Output},
     engine::Engine,
     feed,
     service::{
@@ -56,6 +57,8 @@ const API_THREADS: usize = 2;
 /// How long the sources' threads may take to end; what they have not handed over is read again at
 /// the next start.
 const SOURCES_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the outputs' threads may take to end; what they have not delivered waits on disk.
+const OUTPUTS_PATIENCE: Duration = Duration::from_secs(2);
 /// A remote write takes at most this long, as in Prometheus (`remote_timeout`).
 const REMOTE_WRITE_TIME: Duration = Duration::from_secs(30);
 /// Requests that were forwarded to the engine and wait for its next step.
@@ -77,6 +80,7 @@ struct Assembled {
     sources: Sources,
     threads: Threads,
     driver: Driving,
+    outputs: Outputs,
     /// The threads of the series.
     keeping: (Worker, Option<Worker>),
     /// The thread that reads certificates and keys again; none where there is nothing to read.
@@ -114,6 +118,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     service.threads.join(SOURCES_PATIENCE);
     service.intake.close();
     let ended = join(service.driver);
+    service.outputs.stop(OUTPUTS_PATIENCE);
     drop((service.keeping, service.reloading));
     // Reads of the store that nobody waits for any more must not hold the end up.
     runtime.shutdown_background();
@@ -135,10 +140,9 @@ fn assemble(
     metrics.store_errors.add(start.set_aside);
     let options = exporter_options(config);
     let exporter = Exporter::new(&options, metrics.clone(), VERSION, now());
+    let outputs = outputs(config, &start)?;
     let replay = journal.replay_from(replayed(&start))?;
-    let max_bytes = config.ingest().queue_bytes.as_u64();
-    let queue = IntakeOptions { max_bytes, ..IntakeOptions::default() };
-    let (intake, batches) = Intake::new(queue, Some(journal.clone()));
+    let (intake, batches) = Intake::new(queue(config), Some(journal.clone()));
     let (handle, requests) = engine_channel();
     let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
     let (sources, threads) =
@@ -156,6 +160,7 @@ fn assemble(
         log: Arc::clone(&log),
         journal: journal.clone(),
         live: Arc::clone(&live),
+        outputs: outputs.clone(),
         metrics: metrics.clone(),
     })?;
     let parts = Parts {
@@ -167,6 +172,7 @@ fn assemble(
         requests: forward(requests)?,
         live: Arc::clone(&live),
         hub: hub.clone(),
+        outputs: outputs.clone(),
         exporter: exporter.clone(),
         store: Arc::clone(&store),
         log: Arc::clone(&log),
@@ -189,6 +195,7 @@ fn assemble(
         room: room(config, &series)?,
         receiver: config.series().remote_write_receiver.then(|| Arc::clone(&series)),
         intake: intake.clone(),
+        outputs: outputs.clone(),
         exporter,
         config: shown(config),
         listen,
@@ -198,11 +205,25 @@ fn assemble(
     });
     let writer = writer(config, &series, &metrics)?;
     let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
-    Ok(Assembled { app, intake, sources, threads, driver, keeping, reloading, failed })
+    Ok(Assembled { app, intake, sources, threads, driver, outputs, keeping, reloading, failed })
+}
+
+fn queue(config: &Config) -> IntakeOptions {
+    let max_bytes = config.ingest().queue_bytes.as_u64();
+    IntakeOptions { max_bytes, ..IntakeOptions::default() }
 }
 
 fn limits(config: &Config) -> ApiLimits {
     ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() }
+}
+
+/// Opens the outputs, with the alerts of the last run.
+fn outputs(config: &Config, start: &Start) -> anyhow::Result<Outputs> {
+    let settings: Vec<_> =
+        config.outputs().iter().map(Output::open).collect::<anyhow::Result<_>>()?;
+    let watches = start.shards.iter().flat_map(|shard| shard.watches().iter());
+    let present: Vec<&Alert> = watches.flat_map(|watch| watch.ledger.alerts()).collect();
+    Ok(Outputs::start(&config.server().data_dir.join("outputs"), settings, &present)?)
 }
 
 /// Where `PromQL` is answered.
@@ -232,7 +253,7 @@ fn writer(
 fn replayed(start: &Start) -> u64 {
     match start.positions.get(JOURNAL) {
         Some(Position::Journal { sequence }) => *sequence,
-        Some(Position::None | Position::File { .. } | Position::Docker { .. }) | None => 0,
+        _ => 0,
     }
 }
 
@@ -449,13 +470,22 @@ impl Signals {
 /// The configuration for `/api/config`: every key with its value and who set it.
 fn shown(config: &Config) -> serde_json::Value {
     let all = config.values().iter().map(|(key, setting)| {
+        // Whoever knows the path of a webhook can post to it.
+        let is_place = key.starts_with("outputs.") && key.rsplit('.').next() == Some("to");
         let value = serde_json::json!({
-            "value": setting.value,
+            "value": if is_place { place(&setting.value).into() } else { setting.value.clone() },
             "origin": setting.origin.to_string(),
         });
         (key.clone(), value)
     });
     serde_json::Value::Object(all.collect())
+}
+
+/// Where an output goes, without what may be a secret.
+fn place(to: &toml::Value) -> String {
+    let text = to.as_str().unwrap_or_default();
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    if is_url { hanabi_outputs::shown_url(text) } else { text.to_owned() }
 }
 
 /// Tells a newcomer what to do next.

@@ -1,7 +1,9 @@
 //! The numbers behind the metrics: atomics, shared by whoever counts and whoever writes them out.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::label::Label;
@@ -143,10 +145,64 @@ impl<L: Label> By<L, Counter> {
     }
 }
 
+/// Names of a [`Named`] at most; outputs are bounded by the configuration to fewer.
+const NAMES_MAX: usize = 64;
+
+/// A label whose values are names that an operator has given.
+pub trait NameLabel: 'static {
+    /// The label's name.
+    const NAME: &'static str;
+}
+
+/// One number for each name that is given to [`Named::of`], [`NAMES_MAX`] at most; those past it
+/// share one under [`crate::OTHER`]. Never for names that come with events.
+#[derive(Debug)]
+pub struct Named<L, C> {
+    cells: RwLock<BTreeMap<String, Arc<C>>>,
+    label: PhantomData<fn() -> L>,
+}
+
+impl<L, C> Default for Named<L, C> {
+    fn default() -> Self {
+        Self { cells: RwLock::default(), label: PhantomData }
+    }
+}
+
+impl<L: NameLabel, C: Default> Named<L, C> {
+    /// The number of one name, which is there from then on.
+    pub fn of(&self, name: &str) -> Arc<C> {
+        if let Some(cell) = self.cells.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Arc::clone(cell);
+        }
+        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
+        let name = if cells.len() < NAMES_MAX { name } else { crate::OTHER };
+        Arc::clone(cells.entry(name.to_owned()).or_default())
+    }
+
+    /// All names with their numbers, in alphabetical order.
+    pub(crate) fn all(&self) -> Vec<(String, Arc<C>)> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
+        cells.iter().map(|(name, cell)| (name.clone(), Arc::clone(cell))).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::label::Phase;
+    use crate::label::{OutputName, Phase};
+
+    #[test]
+    fn names_are_bounded() {
+        let named: Named<OutputName, Counter> = Named::default();
+        for number in 0..NAMES_MAX + 10 {
+            named.of(&format!("n{number}")).increment();
+        }
+        named.of("n0").increment();
+        let all = named.all();
+        assert_eq!(all.len(), NAMES_MAX + 1);
+        assert_eq!(named.of("n0").get(), 2);
+        assert_eq!(named.of(crate::OTHER).get(), 10);
+    }
 
     #[test]
     fn a_counter_never_falls() {

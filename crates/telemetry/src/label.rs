@@ -2,6 +2,8 @@
 
 use hanabi_event::{Category, IgnoreReason, Priority, RejectReason};
 
+use crate::cell::NameLabel;
+
 /// A label whose values are known in advance.
 pub trait Label: Copy + 'static {
     /// The label's name.
@@ -12,6 +14,14 @@ pub trait Label: Copy + 'static {
     fn value(index: usize) -> &'static str;
     /// This value's index.
     fn index(self) -> usize;
+}
+
+/// The label `output`: names of outputs, as configured.
+#[derive(Clone, Copy, Debug)]
+pub enum OutputName {}
+
+impl NameLabel for OutputName {
+    const NAME: &'static str = "output";
 }
 
 macro_rules! labels {

@@ -22,14 +22,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use cell::{By, Counter, Gauge, Histogram};
+pub use cell::{By, Counter, Gauge, Histogram, NameLabel, Named};
 pub use counter::{EventCounter, EventDeltas, SeriesDelta};
 pub use exporter::{Exporter, ExporterOptions};
 pub use exposition::Format;
 pub use family::OTHER;
 pub use label::{
-    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
-    Route, SourceKind,
+    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome,
+    OutputName, Phase, Route, SourceKind,
 };
 pub use labels::Labels;
 pub use process::observe_process;

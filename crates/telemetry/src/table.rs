@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use hanabi_event::{Category, IgnoreReason, Priority, RejectReason};
 
-use crate::cell::{By, Counter, Gauge, Histogram};
+use crate::cell::{By, Counter, Gauge, Histogram, NameLabel, Named};
 use crate::label::{
-    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome, Phase,
-    Route, SourceKind,
+    AlertSource, CacheResult, DeviationKind, DropReason, Family, HttpStatus, Label, Outcome,
+    OutputName, Phase, Route, SourceKind,
 };
 
 /// What kind of metric it is.
@@ -128,7 +128,7 @@ pub(crate) enum Numbers<'a> {
 pub(crate) trait Cell {
     const LABELS: &'static [&'static str];
     /// Shows every number with its label value; `""` where there is no label.
-    fn visit(&self, visit: &mut dyn FnMut(&'static str, Numbers<'_>));
+    fn visit(&self, visit: &mut dyn FnMut(&str, Numbers<'_>));
 }
 
 macro_rules! plain_cells {
@@ -136,7 +136,7 @@ macro_rules! plain_cells {
         impl Cell for $cell {
             const LABELS: &'static [&'static str] = &[];
 
-            fn visit(&self, visit: &mut dyn FnMut(&'static str, Numbers<'_>)) {
+            fn visit(&self, visit: &mut dyn FnMut(&str, Numbers<'_>)) {
                 visit("", Numbers::$cell(self));
             }
         }
@@ -144,9 +144,19 @@ macro_rules! plain_cells {
         impl<L: Label> Cell for By<L, $cell> {
             const LABELS: &'static [&'static str] = &[L::NAME];
 
-            fn visit(&self, visit: &mut dyn FnMut(&'static str, Numbers<'_>)) {
+            fn visit(&self, visit: &mut dyn FnMut(&str, Numbers<'_>)) {
                 for (value, cell) in self.iter() {
                     visit(value, Numbers::$cell(cell));
+                }
+            }
+        }
+
+        impl<L: NameLabel> Cell for Named<L, $cell> {
+            const LABELS: &'static [&'static str] = &[L::NAME];
+
+            fn visit(&self, visit: &mut dyn FnMut(&str, Numbers<'_>)) {
+                for (name, cell) in self.all() {
+                    visit(&name, Numbers::$cell(&cell));
                 }
             }
         }
@@ -185,11 +195,11 @@ macro_rules! metrics {
 
 /// [`Cell`] without its constant, so that one function can write all of them.
 pub(crate) trait DynCell {
-    fn numbers(&self, visit: &mut dyn FnMut(&'static str, Numbers<'_>));
+    fn numbers(&self, visit: &mut dyn FnMut(&str, Numbers<'_>));
 }
 
 impl<C: Cell> DynCell for C {
-    fn numbers(&self, visit: &mut dyn FnMut(&'static str, Numbers<'_>)) {
+    fn numbers(&self, visit: &mut dyn FnMut(&str, Numbers<'_>)) {
         self.visit(visit);
     }
 }
@@ -222,6 +232,9 @@ metrics! {
     ingest_docker_errors: Counter = "hanabi_ingest_docker_errors_total", Counter, Count, "Requests to Docker that failed, and entries of its logs without a time stamp";
     ingest_docker_lag: Gauge = "hanabi_ingest_docker_lag_seconds", Gauge, Seconds, "From Docker's time stamp of the last line to when it was read, of the source that is furthest behind";
     ingest_docker_positions_lost: Counter = "hanabi_ingest_docker_positions_lost_total", Counter, Count, "Times that lines may be missing: a container gone before its log was read, or the place where reading stopped rotated away";
+    ingest_kubernetes_files: Gauge = "hanabi_ingest_kubernetes_files", Gauge, Count, "Container logs of a Kubernetes node that are followed";
+    ingest_kubernetes_files_left_out: Gauge = "hanabi_ingest_kubernetes_files_left_out", Gauge, Count, "Container logs that are not followed because there are too many";
+    ingest_kubernetes_unparsed: Counter = "hanabi_ingest_kubernetes_unparsed_total", Counter, Count, "Entries of container logs that are not in the runtime's format";
     ingest_clock_skew: Counter = "hanabi_ingest_clock_skew_events_total", Counter, Count, "Events more than five minutes off the clock of their host";
     ingest_upstream_lost: Counter = "hanabi_ingest_upstream_lost_events_total", Counter, Count, "Events that the source itself says it has lost";
 
@@ -254,6 +267,16 @@ metrics! {
     notifications_held: Counter = "hanabi_notifications_held_total", Counter, Count, "Notifications that maintenance windows held back";
     silence_unwatched: Counter = "hanabi_silence_unwatched_total", Counter, Count, "Containers not watched for silence because there were too many";
     notifications: By<Outcome, Counter> = "hanabi_notifications_total", Counter, Count, "Notifications sent out, by outcome";
+    output_delivered: Named<OutputName, Counter> = "hanabi_output_delivered_total", Counter, Count, "Messages that the receiver of an output has taken";
+    output_retries: Named<OutputName, Counter> = "hanabi_output_retries_total", Counter, Count, "Times that the receiver of an output took nothing and was tried again";
+    output_refused: Named<OutputName, Counter> = "hanabi_output_refused_total", Counter, Count, "Messages that the receiver of an output has refused for good";
+    output_dropped: Named<OutputName, Counter> = "hanabi_output_dropped_total", Counter, Count, "Messages lost before they were delivered: the spool or the queue before it was full, or the disk failed";
+    output_let_go: Named<OutputName, Counter> = "hanabi_output_let_go_total", Counter, Count, "Open alerts that are not sent to an Alertmanager again because there are too many";
+    output_forgotten: Named<OutputName, Counter> = "hanabi_output_forgotten_total", Counter, Count, "Alerts of which it was forgotten that they were sent because there were too many";
+    output_waiting: Named<OutputName, Gauge> = "hanabi_output_waiting", Gauge, Count, "Messages that wait on disk to be delivered";
+    output_spool_bytes: Named<OutputName, Gauge> = "hanabi_output_spool_bytes", Gauge, Bytes, "Bytes of an output's spool";
+    output_failing: Named<OutputName, Gauge> = "hanabi_output_failing", Gauge, Count, "1 while the receiver of an output takes nothing";
+    output_last_delivery: Named<OutputName, Gauge> = "hanabi_output_last_delivery_timestamp_seconds", Gauge, Seconds, "When the receiver of an output last took a message, since the epoch";
 
     series_stored: Gauge = "hanabi_series_stored", Gauge, Count, "Time series that the service keeps of its own metrics";
     series_samples: Counter = "hanabi_series_stored_samples_total", Counter, Count, "Samples taken into the time series";

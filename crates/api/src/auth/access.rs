@@ -167,6 +167,8 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/sources", Access::Admin),
     ("POST", "/api/sources/{id}/pause", Access::Admin),
     ("POST", "/api/sources/{id}/resume", Access::Admin),
+    ("GET", "/api/outputs", Access::Admin),
+    ("POST", "/api/outputs/{name}/test", Access::Admin),
     ("GET", "/api/ingest/rejected", Access::Admin),
 ];
 

@@ -168,6 +168,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "SourceDone",
     ),
     get(
+        "/api/outputs",
+        "Where alerts go, and how each output is doing",
+        &[],
+        "Outputs",
+        &[400, 503],
+    ),
+    change(
+        "post",
+        "/api/outputs/{name}/test",
+        "Sends a test, and tells whether the receiver took it",
+        &["name"],
+        "Nothing",
+        "OutputTested",
+    ),
+    get(
         "/api/ingest/rejected",
         "Lines that were no events, newest first",
         &["limit"],

@@ -146,6 +146,12 @@ fn containers() -> Value {
             (&["lag_seconds"], number()),
         ]),
         "SourceChange": fields(&[(&["id", "state", "detail"], text())]),
+        "Output": fields(&[
+            (&["name", "kind", "to", "format", "detail"], text()),
+            (&["state"], words(&["running", "failing"])),
+            (&["delivered", "retries", "refused", "dropped", "waiting", "spool_bytes"], count()),
+            (&["last_delivery"], time()),
+        ]),
         "RejectedLine": fields(&[(&["source", "reason", "sample"], text()), (&["received"], time())]),
     })
 }

@@ -9,6 +9,7 @@ mod export;
 mod ingest;
 mod limits;
 mod openapi;
+mod outputs;
 mod pressure;
 mod prometheus;
 mod rest;

@@ -32,7 +32,7 @@ async fn every_documented_operation_exists_and_answers_as_documented() {
     }
 }
 
-fn required_fields(document: &Value, operation: &Value, body: &Value, path: &str) {
+pub(crate) fn required_fields(document: &Value, operation: &Value, body: &Value, path: &str) {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
     conforms(document, schema, body, path);
 }

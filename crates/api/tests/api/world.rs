@@ -14,6 +14,7 @@ use hanabi_api::{
 use hanabi_detect::{Alert, Incident, Quarantined};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
 use hanabi_ingest::{Batch, Intake, IntakeOptions};
+use hanabi_outputs::Outputs;
 use hanabi_profile::{
     Addition, BranchProgress, Learning, Phase, ProfileSummary, RevisionDiff, TreeNode,
 };
@@ -33,6 +34,7 @@ pub(crate) struct Setup {
     pub(crate) intake: IntakeOptions,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) remote_write: bool,
+    pub(crate) outputs: Outputs,
     pub(crate) security: SecurityOptions,
     /// Tokens that are there from the beginning.
     pub(crate) tokens: Vec<NewToken>,
@@ -46,6 +48,7 @@ impl Default for Setup {
             intake: IntakeOptions::default(),
             allowed_hosts: vec!["hanabi.example".into()],
             remote_write: false,
+            outputs: Outputs::default(),
             security: SecurityOptions::default(),
             tokens: Vec::new(),
         }
@@ -115,6 +118,7 @@ impl World {
             room: hanabi_api::Room::Embedded(Arc::clone(&series), hanabi_series::Edges::default()),
             receiver: setup.remote_write.then_some(series),
             intake,
+            outputs: setup.outputs,
             exporter,
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),
             listen: addr,

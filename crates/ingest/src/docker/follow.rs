@@ -64,7 +64,10 @@ impl<'a> Follower<'a> {
             Position::Docker { container, time, entries } => {
                 Some((container.clone(), Some(Mark { time: *time, entries: *entries })))
             }
-            Position::None | Position::Journal { .. } | Position::File { .. } => None,
+            Position::None
+            | Position::Journal { .. }
+            | Position::File { .. }
+            | Position::Within { .. } => None,
         };
         Self {
             source,

@@ -16,7 +16,7 @@ use crate::{BATCH_BYTES, Position};
 /// How many finished files are remembered, so that none is taken for a later one.
 const DONE_FILES: usize = 64;
 
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Whole lines, and the position behind them.
     Lines(Vec<u8>, Position),
     /// Nothing to read now.
@@ -25,7 +25,7 @@ pub(super) enum Step {
     End,
 }
 
-pub(super) struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     options: FileOptions,
     stats: Arc<FileStats>,
@@ -48,7 +48,7 @@ struct Followed {
 }
 
 impl Tail {
-    pub(super) fn new(
+    pub(crate) fn new(
         path: &Path,
         options: FileOptions,
         resume: &Position,
@@ -58,14 +58,17 @@ impl Tail {
             Position::File { device, inode, offset, head, .. } => {
                 Some(Mark { key: FileKey { device, inode }, offset, head })
             }
-            Position::None | Position::Journal { .. } | Position::Docker { .. } => None,
+            Position::None
+            | Position::Journal { .. }
+            | Position::Docker { .. }
+            | Position::Within { .. } => None,
         };
         let path = path.to_path_buf();
         Self { path, options, stats, resume, followed: None, done: Vec::new(), started: false }
     }
 
     /// Reads once.
-    pub(super) fn step(&mut self, now: Instant) -> io::Result<Step> {
+    pub(crate) fn step(&mut self, now: Instant) -> io::Result<Step> {
         loop {
             if let Some(step) = self.advance(now)? {
                 return Ok(step);
@@ -96,8 +99,24 @@ impl Tail {
         Ok(read?.map(|lines| Step::Lines(lines, position)))
     }
 
+    /// The position so many bytes before the end of the lines that were handed out last: there they
+    /// are whole entries that are not a line yet. They must be of the present file.
+    pub(crate) fn position_before(&self, bytes: u64) -> Option<Position> {
+        self.followed.as_ref().map(|followed| followed.position_before(&self.path, bytes))
+    }
+
+    /// True when all was read, and nobody has written for so long that a file without a name gets
+    /// no more.
+    pub(crate) fn is_quiet(&self, now: Instant) -> bool {
+        let idle = |followed: &Followed| {
+            let since = followed.idle_since?;
+            Some(now.saturating_duration_since(since) >= self.options.rotate_idle)
+        };
+        self.followed.as_ref().is_none_or(|followed| idle(followed).unwrap_or(false))
+    }
+
     /// What a stop hands out: an unfinished last line that is whole but for its newline.
-    pub(super) fn stop(&mut self) -> io::Result<Option<(Vec<u8>, Position)>> {
+    pub(crate) fn stop(&mut self) -> io::Result<Option<(Vec<u8>, Position)>> {
         let Some(followed) = &mut self.followed else { return Ok(None) };
         let whole = serde_json::from_slice::<serde::de::IgnoredAny>(followed.cutter.partial());
         let at_end = followed.file.metadata()?.len() == followed.offset;
@@ -332,14 +351,24 @@ impl Followed {
     }
 
     fn mark(&self) -> Mark {
-        let offset = self.offset - self.cutter.partial().len() as u64;
+        self.mark_before(0)
+    }
+
+    fn mark_before(&self, bytes: u64) -> Mark {
+        let unfinished = self.cutter.partial().len() as u64;
+        let offset = self.offset.saturating_sub(unfinished + bytes);
         let length = offset.min(HEAD_BYTES as u64) as usize;
         let head = siblings::checksum(self.head.get(..length).unwrap_or(&self.head));
         Mark { key: self.key, offset, head }
     }
 
     fn position(&self, path: &Path) -> Position {
-        let Mark { key: FileKey { device, inode }, offset, head } = self.mark();
+        self.position_before(path, 0)
+    }
+
+    fn position_before(&self, path: &Path, bytes: u64) -> Position {
+        let mark = self.mark_before(bytes);
+        let Mark { key: FileKey { device, inode }, offset, head } = mark;
         Position::File { device, inode, offset, head, path: path.to_path_buf() }
     }
 }

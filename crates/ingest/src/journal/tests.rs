@@ -204,6 +204,22 @@ proptest! {
 }
 
 #[test]
+fn the_oldest_segment_goes_when_it_is_told_to() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir);
+    assert_eq!(journal.drop_oldest().unwrap(), None, "the only one stays");
+    fill(&journal, 30);
+    journal.sync().unwrap();
+    let before = journal.status();
+    let last = journal.drop_oldest().unwrap().unwrap();
+    assert!(last > 0 && last < 30, "{last}");
+    assert_eq!(replayed(&journal, 0), (last + 1..=30).collect::<Vec<_>>());
+    assert_eq!(journal.status().segments, before.segments - 1);
+    drop(journal);
+    assert_eq!(replayed(&open(&dir), 0).len() as u64, 30 - last);
+}
+
+#[test]
 fn a_check_tells_damage_from_an_unfinished_end_and_changes_nothing() {
     let dir = TempDir::new().unwrap();
     assert_eq!(check_journal(&dir.path().join("none")).unwrap(), JournalReport::default());

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod health;
 pub(crate) mod logging;
+pub(crate) mod output;
 pub(crate) mod profile;
 pub(crate) mod series;
 pub(crate) mod store;

@@ -18,6 +18,12 @@ pub(crate) const DEFAULT_TOML: &str = include_str!("default.toml");
 /// What begins the name of an environment variable that sets a key.
 const ENVIRONMENT_PREFIX: &str = "HANABI_";
 
+/// The section of outputs, and in it the pattern that all of them are made from.
+pub(super) const OUTPUTS: &str = "outputs";
+pub(super) const PATTERN: &str = "NAME";
+/// The longest name of an output, in bytes: it is a folder's and a thread's name, too.
+const OUTPUT_NAME: usize = 32;
+
 /// Where Docker's own tools look for the engine.
 const DOCKER_HOST: &str = "DOCKER_HOST";
 
@@ -93,8 +99,14 @@ impl Layers {
     /// An unknown one is only warned about: Kubernetes puts variables such as
     /// `HANABI_SERVER_PORT` into every pod beside a service of that name.
     pub(super) fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let known: BTreeMap<String, String> =
+        let mut known: BTreeMap<String, String> =
             self.entries.keys().map(|key| (variable_name(key), key.clone())).collect();
+        for name in self.outputs() {
+            for key in self.pattern() {
+                let key = format!("{OUTPUTS}.{name}.{key}");
+                known.insert(variable_name(&key), key);
+            }
+        }
         for (name, text) in variables {
             if name == DOCKER_HOST && !text.is_empty() {
                 self.docker_host(&text);
@@ -128,7 +140,7 @@ impl Layers {
 
     /// Lays one value over what is there, given as text.
     pub(super) fn put_text(&mut self, key: &str, text: &str, origin: &Origin) {
-        match self.entries.get(key).map(|entry| typed(text, &entry.value)) {
+        match self.default_of(key).map(|value| typed(text, value)) {
             Some(Ok(value)) => self.put(key, value, origin),
             Some(Err(why)) => {
                 self.problems.push(Problem::new(format!("{key} = {text}"), origin, why));
@@ -138,19 +150,82 @@ impl Layers {
     }
 
     fn put(&mut self, key: &str, value: Value, origin: &Origin) {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let Some(default) = self.default_of(key) else {
             self.unknown(key, origin);
             return;
         };
-        match adapt(value, &entry.value) {
-            Ok(value) => *entry = Entry { value, origin: origin.clone() },
+        match adapt(value, default) {
+            Ok(value) => {
+                self.entries.insert(key.to_owned(), Entry { value, origin: origin.clone() });
+            }
             Err((value, why)) => {
                 self.problems.push(Problem::new(format!("{key} = {value}"), origin, why));
             }
         }
     }
 
+    /// The names of the outputs that there is anything said of.
+    pub(super) fn outputs(&self) -> Vec<String> {
+        let name = |key: &String| Some(output_key(key)?.0.to_owned());
+        let mut names: Vec<String> = self.entries.keys().filter_map(name).collect();
+        names.retain(|name| name != PATTERN);
+        names.dedup();
+        names
+    }
+
+    /// The keys of an output, without section and name.
+    fn pattern(&self) -> Vec<String> {
+        let of_pattern = |key: &String| {
+            let (name, key) = output_key(key)?;
+            (name == PATTERN).then(|| key.to_owned())
+        };
+        self.entries.keys().filter_map(of_pattern).collect()
+    }
+
+    /// Gives every output what only the pattern says.
+    pub(super) fn complete_outputs(&mut self) {
+        for name in self.outputs() {
+            for key in self.pattern() {
+                let entry = self.entries.get(&format!("{OUTPUTS}.{PATTERN}.{key}")).cloned();
+                if let Some(entry) = entry {
+                    self.entries.entry(format!("{OUTPUTS}.{name}.{key}")).or_insert(entry);
+                }
+            }
+        }
+    }
+
+    /// A value of the type that a key has; nothing for a key that does not exist.
+    fn default_of(&self, key: &str) -> Option<&Value> {
+        let pattern = || {
+            let (name, key) = output_key(key)?;
+            is_output_name(name).then(|| format!("{OUTPUTS}.{PATTERN}.{key}"))
+        };
+        let entry = self.entries.get(key).or_else(|| self.entries.get(&pattern()?));
+        entry.map(|entry| &entry.value)
+    }
+
     fn unknown(&mut self, key: &str, origin: &Origin) {
+        let section = key.strip_prefix(OUTPUTS).and_then(|rest| rest.strip_prefix('.'));
+        if section.is_some_and(|name| !name.contains('.')) {
+            let why = "is no section with keys in it; an output has at least `kind`";
+            self.problems.push(Problem::new(key, origin, why));
+            return;
+        }
+        if let Some((name, rest)) = output_key(key) {
+            let pattern = self.pattern();
+            let why = if !is_output_name(name) {
+                format!(
+                    "names an output {name:?}, and names are small letters, digits and `_`, up to \
+                     {OUTPUT_NAME} of them, a letter first"
+                )
+            } else if let Some(known) = nearest(rest, pattern.iter().map(String::as_str)) {
+                format!("is not a known key; did you mean `{OUTPUTS}.{name}.{known}`?")
+            } else {
+                format!("is not a known key; an output has {}", pattern.join(", "))
+            };
+            self.problems.push(Problem::new(key, origin, why));
+            return;
+        }
         let hint = self
             .nearest_key(key)
             .map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
@@ -178,16 +253,39 @@ impl Layers {
     }
 }
 
+/// The output's name and the rest of a key that is one's.
+fn output_key(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix(OUTPUTS)?.strip_prefix('.')?.split_once('.')
+}
+
+fn is_output_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.len() <= OUTPUT_NAME
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(plain)
+}
+
 /// `learn.warmup` is set by `HANABI_LEARN_WARMUP`.
 pub(super) fn variable_name(key: &str) -> String {
     format!("{ENVIRONMENT_PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
-/// Sections become prefixes; a table inside a section stays whole and is refused as a value.
+/// Sections become prefixes, of outputs with their names; another table inside a section stays whole and is refused as a value.
 fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (section, value) in table {
         match value {
+            Value::Table(outputs) if section == OUTPUTS => {
+                for (name, value) in outputs {
+                    match value {
+                        Value::Table(keys) if !keys.is_empty() => {
+                            let named = |(key, value)| (format!("{OUTPUTS}.{name}.{key}"), value);
+                            flat.extend(keys.into_iter().map(named));
+                        }
+                        value => flat.push((format!("{OUTPUTS}.{name}"), value)),
+                    }
+                }
+            }
             Value::Table(keys) => {
                 flat.extend(
                     keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)),

@@ -13,6 +13,7 @@ use hanabi_event::Priority;
 
 mod layers;
 mod nearest;
+mod outputs;
 mod problem;
 mod reference;
 mod security;
@@ -25,6 +26,7 @@ mod validate;
 use layers::{Entry, Layers};
 
 pub(crate) use layers::DEFAULT_TOML;
+pub(crate) use outputs::Output;
 pub(crate) use problem::{ConfigError, Origin, Problem};
 pub(crate) use reference::reference;
 pub(crate) use security::{Auth, AuthMode, KeySet, Tls};
@@ -48,6 +50,7 @@ pub(crate) struct Config {
     tls: Option<Tls>,
     sources: Vec<SourceSpec>,
     docker_host: String,
+    outputs: Vec<Output>,
     ingest: Ingest,
     identity: Identity,
     learn: Learn,
@@ -258,17 +261,21 @@ pub(crate) struct Door {
 impl Door {
     /// The token, without the white space around it; none without a file.
     pub(crate) fn token(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.token_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("failed to read the token in {}", path.display()))?;
-        let token = text.trim();
-        anyhow::ensure!(
-            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()),
-            "{} holds no token: one line of printable characters is expected",
-            path.display()
-        );
-        Ok(Some(token.to_owned()))
+        self.token_file.as_deref().map(token).transpose()
     }
+}
+
+/// The token in a file, without the white space around it.
+fn token(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read the token in {}", path.display()))?;
+    let token = text.trim();
+    anyhow::ensure!(
+        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()),
+        "{} holds no token: one line of printable characters is expected",
+        path.display()
+    );
+    Ok(token.to_owned())
 }
 
 /// `[log]`.
@@ -339,6 +346,7 @@ impl Config {
         for (key, text, flag) in &overrides.values {
             layers.put_text(key, text, &Origin::Flag(flag));
         }
+        layers.complete_outputs();
         validate::validate(layers)
     }
 
@@ -365,6 +373,11 @@ impl Config {
     /// `sources.docker_host`.
     pub(crate) fn docker_host(&self) -> &str {
         &self.docker_host
+    }
+
+    /// Where alerts go.
+    pub(crate) fn outputs(&self) -> &[Output] {
+        &self.outputs
     }
 
     /// Limits of the way in.

@@ -1,4 +1,4 @@
-//! Source specifications: `stdin`, `file:PATH`, `docker:NAME`.
+//! Source specifications: `stdin`, `file:PATH`, `docker:NAME`, `kubernetes:DIR`.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -11,6 +11,8 @@ pub(crate) enum SourceSpec {
     File(PathBuf),
     /// The output of a container, by its name.
     Docker(String),
+    /// The logs of a node's containers below a folder.
+    Kubernetes(PathBuf),
 }
 
 impl FromStr for SourceSpec {
@@ -28,11 +30,19 @@ impl FromStr for SourceSpec {
                 Err("needs a container's name or id, as in \"docker:falco\"".into())
             }
             "docker" => Ok(Self::Docker(rest.into())),
-            "kubernetes" | "nats" | "sensor" => Err(format!(
+            "kubernetes" if !rest.starts_with('/') => {
+                Err("needs the absolute path of a folder, as \
+                in \"kubernetes:/var/log/pods/falco_*\""
+                    .into())
+            }
+            "kubernetes" => Ok(Self::Kubernetes(rest.into())),
+            "nats" | "sensor" => Err(format!(
                 "is a source that this version does not have (`{kind}`); pipe its lines in instead, \
                  as in `tail -F FILE | hanabi run --source stdin`"
             )),
-            _ => Err("is not a source; write \"stdin\", \"file:PATH\" or \"docker:NAME\"".into()),
+            _ => Err("is not a source; write \"stdin\", \"file:PATH\", \"docker:NAME\" \
+                 or \"kubernetes:DIR\""
+                .into()),
         }
     }
 }
@@ -43,6 +53,7 @@ impl fmt::Display for SourceSpec {
             Self::Stdin => f.write_str("stdin"),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Docker(name) => write!(f, "docker:{name}"),
+            Self::Kubernetes(path) => write!(f, "kubernetes:{}", path.display()),
         }
     }
 }
@@ -64,10 +75,20 @@ mod tests {
         assert_eq!("stdin".parse(), Ok(SourceSpec::Stdin));
         assert_eq!("file:/a:b".parse(), Ok(SourceSpec::File("/a:b".into())));
         assert_eq!("docker:falco".parse(), Ok(SourceSpec::Docker("falco".into())));
+        let logs = SourceSpec::Kubernetes("/var/log/pods/falco_*".into());
+        assert_eq!("kubernetes:/var/log/pods/falco_*".parse(), Ok(logs));
         assert!("nats:x".parse::<SourceSpec>().unwrap_err().contains("--source stdin"));
-        for wrong in
-            ["", "file:", "docker:", "docker:a/b", "docker:../x", "stdin:x", "/var/log/falco.jsonl"]
-        {
+        for wrong in [
+            "",
+            "file:",
+            "kubernetes:",
+            "kubernetes:pods",
+            "docker:",
+            "docker:a/b",
+            "docker:../x",
+            "stdin:x",
+            "/var/log/falco.jsonl",
+        ] {
             assert!(wrong.parse::<SourceSpec>().is_err(), "{wrong}");
         }
     }

@@ -111,6 +111,55 @@ fn limits_are_a_table_of_paths() {
 }
 
 #[test]
+fn outputs_have_sections_of_their_own_over_one_pattern() {
+    let file = "[outputs.siem]\nkind = \"syslog\"\nto = \"udp://loghost:514\"\nformat = \"json\"\n\
+                [outputs.NAME]\nmin_priority = \"Error\"\n\
+                [outputs.hook]\nkind = \"webhook\"\nto = \"http://h/x\"\nrules = [\"hbt.*\"]\n";
+    let variables = [("HANABI_OUTPUTS_HOOK_TO", "http://other/")];
+    let config = load(file, &variables, &[("outputs.siem.spool_bytes", "2MiB")]).unwrap();
+    let opened: Vec<_> = config.outputs().iter().map(|one| one.open().unwrap()).collect();
+    let names: Vec<&str> = opened.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["hook", "siem"]);
+    assert_eq!(opened[0].target.place(), "http://other");
+    assert_eq!(opened[0].route.rules, ["hbt.*"]);
+    assert_eq!(opened[1].target.place(), "udp://loghost:514");
+    assert_eq!(opened[1].spool_bytes, 2 << 20);
+    for one in &opened {
+        assert_eq!(one.route.min_priority, hanabi_event::Priority::Error, "of the pattern");
+    }
+    assert!(config.warnings().is_empty());
+    assert!(load("", &[], &[]).unwrap().outputs().is_empty());
+    let set = [("outputs.out.kind", "stdout")];
+    assert_eq!(load("", &[], &set).unwrap().outputs()[0].open().unwrap().name, "out");
+}
+
+#[test]
+fn what_is_wrong_with_an_output_is_told_by_its_name() {
+    insta::assert_snapshot!(
+        problems(
+            "[outputs.a]\nkind = \"mail\"\n[outputs.b]\nkind = \"webhook\"\nto = \"http://u:p@h/\"\n\
+             text = \"{sumary}\"\n[outputs.c]\nkind = \"file\"\nformt = \"json\"\n[outputs.B-1]\n\
+             kind = \"stdout\"\n[outputs.d]\n[outputs.e]\nkind = \"syslog\"\nto = \"loghost\""
+        ),
+        @r#"
+    the configuration is not valid
+      outputs.B-1.kind (FILE) names an output "B-1", and names are small letters, digits and `_`, up to 32 of them, a letter first
+      outputs.c.formt (FILE) is not a known key; did you mean `outputs.c.format`?
+      outputs.d (FILE) is no section with keys in it; an output has at least `kind`
+      outputs.a.kind = "mail" (FILE) must be one of webhook, alertmanager, syslog, file, stdout
+      outputs.a.to = "" (default) must be http://HOST:PORT/PATH or https://HOST:PORT/PATH, without a password; put a token into a file, see token_file
+      outputs.b.to = "http://u:p@h/" (FILE) must be http://HOST:PORT/PATH or https://HOST:PORT/PATH, without a password; put a token into a file, see token_file
+      outputs.b.text = "{sumary}" (FILE) has {sumary}, which is none of summary, summary_zh, rule, kind, priority, score, container, container_id, image, namespace, pod, host, identity, process, executable, command, parent, token, value, mitre, count, state, id, fingerprint, time, link
+      outputs.c.to = "" (default) must be a path
+      outputs.e.to = "loghost" (FILE) must be udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH, as in udp://127.0.0.1:514
+    "#
+    );
+    let token = "[outputs.a]\nkind = \"webhook\"\nto = \"http://h\"\ntoken_file = \"/nowhere/t\"";
+    let why = load(token, &[], &[]).unwrap().outputs()[0].open().unwrap_err();
+    assert!(format!("{why:#}").contains("/nowhere/t"), "{why:#}");
+}
+
+#[test]
 fn unknown_keys_are_refused_by_name() {
     insta::assert_snapshot!(
         problems("listen = \"127.0.0.1:1\"\n[learn]\nwarmpu = \"1s\"\nsecrets = 1\n[lern]\nwarmup = \"1s\""),

@@ -40,6 +40,11 @@ impl Period {
 }
 
 impl ByteSize {
+    /// A size of whole kibibytes.
+    pub(crate) const fn kib(count: u64) -> Self {
+        Self(count << 10)
+    }
+
     /// A size of whole mebibytes.
     pub(crate) const fn mib(count: u64) -> Self {
         Self(count << 20)

@@ -16,6 +16,7 @@ use super::{
     LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Series, Server, SourceSpec,
     Store,
     layers::Layers,
+    outputs,
     problem::{ConfigError, Origin, Problem},
     security,
 };
@@ -38,6 +39,7 @@ pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
         tls,
         sources: sources(&mut check),
         docker_host: docker_host(&mut check),
+        outputs: outputs::read(&mut check),
         ingest: ingest(&mut check),
         identity: Identity {
             include_host: check.word(
@@ -214,13 +216,8 @@ pub(super) fn embedding(built: bool, directory: &Path) -> Option<(&'static str, 
 }
 
 fn alerts(check: &mut Checker) -> Alerts {
-    let priorities = Priority::ALL.map(Priority::as_str).join(", ");
     Alerts {
-        rule_min_priority: check
-            .parsed("alerts.rule_min_priority", |text| {
-                Priority::parse(text).ok_or_else(|| format!("must be one of {priorities}"))
-            })
-            .unwrap_or_default(),
+        rule_min_priority: check.priority("alerts.rule_min_priority"),
         reopen_within: check.period("alerts.reopen_within", Period::default()..=YEAR),
     }
 }
@@ -283,13 +280,13 @@ fn log(check: &mut Checker) -> Log {
 pub(super) struct Checker<'a> {
     layers: &'a Layers,
     problems: Vec<Problem>,
-    read: BTreeSet<&'static str>,
+    read: BTreeSet<String>,
 }
 
 impl<'a> Checker<'a> {
     /// The value in force; keys are those of `default.toml`, which a test holds us to.
-    fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.read.insert(key);
+    fn value(&mut self, key: &str) -> Option<&'a Value> {
+        self.read.insert(key.to_owned());
         self.layers.get(key).map(|entry| &entry.value)
     }
 
@@ -301,12 +298,12 @@ impl<'a> Checker<'a> {
         self.problems.push(Problem::new(what, origin, why));
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> &'a str {
+    pub(super) fn text(&mut self, key: &str) -> &'a str {
         self.value(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A text that must not be empty.
-    pub(super) fn filled(&mut self, key: &'static str) -> String {
+    pub(super) fn filled(&mut self, key: &str) -> String {
         let text = self.text(key).to_owned();
         if text.is_empty() {
             self.problem(key, "must not be empty");
@@ -316,7 +313,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn parsed<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         match parse(self.text(key)) {
@@ -330,7 +327,7 @@ impl<'a> Checker<'a> {
 
     /// A value between two bounds. The lower bound stands in for a wrong value, so that bounds
     /// that depend on this key do not add problems of their own.
-    fn bounded<T>(&mut self, key: &'static str, bounds: RangeInclusive<T>) -> T
+    fn bounded<T>(&mut self, key: &str, bounds: RangeInclusive<T>) -> T
     where
         T: FromStr<Err = String> + Copy + PartialOrd + std::fmt::Display,
     {
@@ -345,15 +342,15 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn period(&mut self, key: &'static str, bounds: RangeInclusive<Period>) -> Period {
+    pub(super) fn period(&mut self, key: &str, bounds: RangeInclusive<Period>) -> Period {
         self.bounded(key, bounds)
     }
 
-    fn size(&mut self, key: &'static str, bounds: RangeInclusive<ByteSize>) -> ByteSize {
+    pub(super) fn size(&mut self, key: &str, bounds: RangeInclusive<ByteSize>) -> ByteSize {
         self.bounded(key, bounds)
     }
 
-    pub(super) fn count(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> u32 {
+    pub(super) fn count(&mut self, key: &str, bounds: RangeInclusive<u32>) -> u32 {
         let number = self.value(key).and_then(Value::as_integer).unwrap_or_default();
         match u32::try_from(number) {
             Ok(number) if bounds.contains(&number) => number,
@@ -365,7 +362,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn fraction(&mut self, key: &'static str, bounds: RangeInclusive<f64>, words: &str) -> f64 {
+    fn fraction(&mut self, key: &str, bounds: RangeInclusive<f64>, words: &str) -> f64 {
         let number = self.value(key).and_then(Value::as_float).unwrap_or_default();
         if !bounds.contains(&number) {
             self.problem(key, &format!("must be {words}"));
@@ -373,17 +370,35 @@ impl<'a> Checker<'a> {
         number
     }
 
-    pub(super) fn switch(&mut self, key: &'static str) -> bool {
+    pub(super) fn priority(&mut self, key: &str) -> Priority {
+        let known = Priority::ALL.map(Priority::as_str).join(", ");
+        let parse =
+            |text: &str| Priority::parse(text).ok_or_else(|| format!("must be one of {known}"));
+        self.parsed(key, parse).unwrap_or_default()
+    }
+
+    /// The names of the outputs.
+    pub(super) fn outputs(&self) -> Vec<String> {
+        self.layers.outputs()
+    }
+
+    /// Takes keys as read that begin in a way.
+    pub(super) fn pass(&mut self, prefix: &str) {
+        let keys = self.layers.entries().map(|(key, _)| key);
+        self.read.extend(keys.filter(|key| key.starts_with(prefix)).map(str::to_owned));
+    }
+
+    pub(super) fn switch(&mut self, key: &str) -> bool {
         self.value(key).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    pub(super) fn list(&mut self, key: &'static str) -> Vec<String> {
+    pub(super) fn list(&mut self, key: &str) -> Vec<String> {
         let items = self.value(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// Whole numbers by absolute path.
-    fn paths(&mut self, key: &'static str, bounds: RangeInclusive<u32>) -> Vec<(String, u32)> {
+    fn paths(&mut self, key: &str, bounds: RangeInclusive<u32>) -> Vec<(String, u32)> {
         let mut paths = Vec::new();
         let table = self.value(key).and_then(Value::as_table);
         for (path, value) in table.into_iter().flatten() {
@@ -402,7 +417,7 @@ impl<'a> Checker<'a> {
     }
 
     /// One of a closed set of words; the first stands in for a wrong one.
-    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> T {
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> T {
         let text = self.text(key);
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return *value;

@@ -7,12 +7,14 @@ use std::{
 
 use hanabi_api::{Live, StreamContainer, StreamHub};
 use hanabi_detect::{Alert, AlertSource, Incident, Kind, Shard, Watch, ledger::Changed};
+use hanabi_outputs::Outputs;
 use hanabi_telemetry::{DeviationKind, Exporter, Metrics};
 
 /// Where alerts are shown.
 pub(crate) struct AlertDesk {
     live: Arc<Live>,
     hub: StreamHub,
+    outputs: Outputs,
     exporter: Exporter,
     /// Shards and slots with changes that are not worth showing at once.
     waiting: BTreeSet<(usize, usize)>,
@@ -22,10 +24,16 @@ pub(crate) struct AlertDesk {
 }
 
 impl AlertDesk {
-    pub(crate) fn new(live: Arc<Live>, hub: StreamHub, exporter: Exporter) -> Self {
+    pub(crate) fn new(
+        live: Arc<Live>,
+        hub: StreamHub,
+        outputs: Outputs,
+        exporter: Exporter,
+    ) -> Self {
         Self {
             live,
             hub,
+            outputs,
             exporter,
             waiting: BTreeSet::new(),
             alerts: BTreeMap::new(),
@@ -75,6 +83,7 @@ impl AlertDesk {
         self.live.put_alerts(alerts.clone());
         self.live.put_incidents(incidents.clone());
         for alert in alerts {
+            self.outputs.offer(&alert);
             let container = StreamContainer {
                 id: &alert.container.id,
                 name: &alert.container.name,

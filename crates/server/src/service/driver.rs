@@ -17,6 +17,7 @@ use hanabi_api::{Live, WAITING_FOR_RESTORE};
 use hanabi_detect::{Rulings, SHARDS, Watch};
 use hanabi_event::{Category, EventTime, SECOND};
 use hanabi_ingest::{Intake, Journal, Position};
+use hanabi_outputs::Outputs;
 use hanabi_profile::Phase;
 use hanabi_store::{AuditEntry, EventLog, LogRow, Store};
 use hanabi_telemetry::{EventDeltas, Exporter};
@@ -59,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) requests: Receiver<EngineRequest>,
     pub(crate) live: Arc<Live>,
     pub(crate) hub: StreamHub,
+    pub(crate) outputs: Outputs,
     pub(crate) exporter: Exporter,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<EventLog>,
@@ -143,7 +145,7 @@ struct Clock {
 impl Driver {
     pub(crate) fn new(parts: Parts, resume: Resume) -> Self {
         let (live, hub) = (Arc::clone(&parts.live), parts.hub.clone());
-        let desk = AlertDesk::new(live, hub, parts.exporter.clone());
+        let desk = AlertDesk::new(live, hub, parts.outputs.clone(), parts.exporter.clone());
         let (mut stored, mut phases) = (BTreeSet::new(), BTreeMap::new());
         for watch in parts.engine.watches() {
             stored.insert(watch.profile.identity.clone());
@@ -307,24 +309,6 @@ impl Driver {
         self.parts.exporter.metrics().batch_duration.observe(began.elapsed());
     }
 
-    fn advance(&mut self, source: &str, position: Position) {
-        match &position {
-            Position::None => {}
-            Position::Journal { .. } => {
-                self.positions.insert(JOURNAL.to_owned(), position);
-            }
-            Position::File { inode, .. } => {
-                let before = self.positions.get(source);
-                self.rotated |=
-                    matches!(before, Some(Position::File { inode: old, .. }) if old != inode);
-                self.positions.insert(source.to_owned(), position);
-            }
-            Position::Docker { .. } => {
-                self.positions.insert(source.to_owned(), position);
-            }
-        }
-    }
-
     fn look_at_alerts(&mut self) -> bool {
         let mut shown = false;
         for index in 0..SHARDS {
@@ -478,6 +462,7 @@ impl Driver {
         metrics.ingest_clock_skew.raise_to(engine.router.clock_skew - self.skew_start);
         metrics.ingest_upstream_lost.raise_to(engine.router.losses - self.losses_start);
         sources.measure(&status, metrics);
+        publish::measure_outputs(metrics, &self.parts.outputs);
         live.publish_fleet(fleet);
         self.behind = publish::is_behind(self.behind, status.queued_bytes, status.max_bytes);
         live.degrade(publish::BEHIND, self.behind);

@@ -15,6 +15,7 @@ use hanabi_api::{Carried, Live};
 use hanabi_detect::{Alert, Incident};
 use hanabi_event::EventTime;
 use hanabi_ingest::Journal;
+use hanabi_outputs::Outputs;
 use hanabi_profile::TreeNode;
 use hanabi_store::{Checkpoint, EventLog, Store, StoreError};
 use hanabi_telemetry::Metrics;
@@ -24,6 +25,8 @@ use tokio::sync::oneshot;
 const CHORES_MAX: usize = 4;
 /// A failed checkpoint is tried again after this time, so that a full disk is not hammered.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a checkpoint waits for the spools of outputs, which write some megabytes a second.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked whether room can be kept back again that a full disk took.
 const RESERVE_EVERY: Duration = Duration::from_mins(1);
 /// How often the last checkpoint is tried before the service ends without it.
@@ -61,6 +64,7 @@ pub(crate) struct Stores {
     pub(crate) log: Arc<EventLog>,
     pub(crate) journal: Journal,
     pub(crate) live: Arc<Live>,
+    pub(crate) outputs: Outputs,
     pub(crate) metrics: Metrics,
 }
 
@@ -172,6 +176,10 @@ impl Worker {
         if let Err(error) = self.stores.log.flush() {
             self.stores.metrics.store_errors.increment();
             tracing::error!(error = &error as &dyn std::error::Error, "the event log failed");
+        }
+        // What is told of alerts comes before them: after a kill their events do not come again.
+        if !self.stores.outputs.settle(SETTLE_PATIENCE) {
+            tracing::warn!("the spools of outputs are slow: messages may be lost in a kill");
         }
         loop {
             let started = Instant::now();

@@ -9,8 +9,9 @@ use hanabi_api::{ContainerRow, Fleet, IngestTotals, OverviewStats};
 use hanabi_detect::{AlertState, Instance, Watch};
 use hanabi_event::{Category, EventTime, IgnoreReason, Priority, RejectReason, SECOND};
 use hanabi_ingest::{DropReason, IntakeStatus};
+use hanabi_outputs::{OutputState, Outputs};
 use hanabi_profile::{LearnRules, Phase, ProfileSummary};
-use hanabi_telemetry::{EventDeltas, Metrics};
+use hanabi_telemetry::{EventDeltas, Metrics, Outcome};
 
 use super::observer::Watcher;
 use crate::engine::{Engine, Totals};
@@ -323,6 +324,31 @@ pub(crate) fn add_to_overview(overview: &mut OverviewStats, deltas: &EventDeltas
 pub(crate) fn is_behind(was: bool, queued: u64, most: u64) -> bool {
     let quarters = if was { 1 } else { 3 };
     queued.saturating_mul(4) > most.saturating_mul(quarters)
+}
+
+/// Sets the metrics of where alerts go.
+pub(crate) fn measure_outputs(metrics: &Metrics, outputs: &Outputs) {
+    let (mut sent, mut failed, mut dropped) = (0, 0, 0);
+    for one in outputs.status() {
+        let name = one.name.as_str();
+        metrics.output_delivered.of(name).raise_to(one.delivered);
+        metrics.output_retries.of(name).raise_to(one.retries);
+        metrics.output_refused.of(name).raise_to(one.refused);
+        metrics.output_dropped.of(name).raise_to(one.dropped);
+        metrics.output_let_go.of(name).raise_to(one.let_go);
+        metrics.output_forgotten.of(name).raise_to(one.forgotten);
+        metrics.output_waiting.of(name).set_count(one.waiting);
+        metrics.output_spool_bytes.of(name).set_count(one.spool_bytes);
+        let failing = one.state == OutputState::Failing;
+        metrics.output_failing.of(name).set_count(u64::from(failing));
+        metrics.output_last_delivery.of(name).set(one.last_delivery as f64 / 1e9);
+        sent += one.delivered;
+        failed += one.retries;
+        dropped += one.refused + one.dropped;
+    }
+    metrics.notifications.of(Outcome::Sent).raise_to(sent);
+    metrics.notifications.of(Outcome::Failed).raise_to(failed);
+    metrics.notifications.of(Outcome::Dropped).raise_to(dropped);
 }
 
 #[cfg(test)]

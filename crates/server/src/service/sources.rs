@@ -12,7 +12,8 @@ use hanabi_api::{Refused, SourceOperation};
 use hanabi_event::EventTime;
 use hanabi_ingest::{
     Control, DockerOptions, DockerSource, DockerStats, DockerStatus, FileOptions, FileSource,
-    FileStats, FileStatus, Intake, IntakeStatus, SourceId, StdinSource,
+    FileStats, FileStatus, Intake, IntakeStatus, KubernetesOptions, KubernetesSource,
+    KubernetesStats, KubernetesStatus, Position, SourceId, StdinSource,
 };
 use hanabi_telemetry::{Metrics, SourceKind};
 use parking_lot::Mutex;
@@ -42,6 +43,15 @@ enum Reader {
     Stdin,
     File(Arc<FileStats>),
     Docker(Arc<DockerStats>),
+    Kubernetes(Arc<KubernetesStats>),
+}
+
+/// What the sources that read logs tell of themselves.
+#[derive(Default)]
+struct Readings {
+    files: Vec<FileStatus>,
+    docker: Vec<DockerStatus>,
+    kubernetes: Vec<KubernetesStatus>,
 }
 
 /// All sources; clones are the same ones.
@@ -100,6 +110,14 @@ impl Sources {
                         move |control: &Control| Ok(source.run(&intake, &position, control)?);
                     begin(id, SourceKind::Docker, Reader::Docker(stats), Box::new(work))?
                 }
+                SourceSpec::Kubernetes(pattern) => {
+                    let source = KubernetesSource::new(pattern, KubernetesOptions::default());
+                    let (id, stats) = (source.id().clone(), source.stats());
+                    let positions = positions.clone();
+                    let work =
+                        move |control: &Control| Ok(source.run(&intake, &positions, control)?);
+                    begin(id, SourceKind::Kubernetes, Reader::Kubernetes(stats), Box::new(work))?
+                }
             };
             // A pipe that says nothing holds its thread, so nobody waits for it.
             if *spec != SourceSpec::Stdin {
@@ -124,9 +142,19 @@ impl Sources {
             if source.control.is_paused() {
                 return true;
             }
-            let Reader::File(file) = &source.reader else { return false };
-            let file = file.status();
-            file.offset < file.size && !file.waiting
+            let (file, waiting) = match &source.reader {
+                Reader::File(file) => {
+                    let file = file.status();
+                    let waiting = file.waiting;
+                    (file, waiting)
+                }
+                Reader::Kubernetes(logs) => {
+                    let logs = logs.status();
+                    (logs.file, logs.waiting)
+                }
+                Reader::Stdin | Reader::Docker(_) => return false,
+            };
+            file.offset < file.size && !waiting
         })
     }
 
@@ -165,6 +193,15 @@ impl Sources {
         }
         let status = source.status();
         Ok((status.state, status.detail))
+    }
+
+    /// Keys of positions that are of no use any more.
+    pub(crate) fn take_gone(&self) -> Vec<String> {
+        let gone = |source: &Running| match &source.reader {
+            Reader::Kubernetes(logs) => logs.take_gone(),
+            Reader::Stdin | Reader::File(_) | Reader::Docker(_) => Vec::new(),
+        };
+        self.running.iter().flat_map(gone).collect()
     }
 
     /// What the API shows of them; `last` is the newest event by source.
@@ -213,9 +250,32 @@ impl Sources {
             metrics.ingest_received_bytes.of(kind).raise_to(bytes);
             metrics.ingest_offers_refused.of(kind).raise_to(refused);
         }
-        let (files, logs) = self.readers();
-        let sum = |of: fn(&FileStatus) -> u64| files.iter().map(of).sum::<u64>();
-        let docker = |of: fn(&DockerStatus) -> u64| logs.iter().map(of).sum::<u64>();
+        self.readings().measure(metrics);
+    }
+
+    fn readings(&self) -> Readings {
+        let mut all = Readings::default();
+        for source in &self.running {
+            match &source.reader {
+                Reader::Stdin => {}
+                Reader::File(file) => all.files.push(file.status()),
+                Reader::Docker(log) => all.docker.push(log.status()),
+                Reader::Kubernetes(logs) => {
+                    let logs = logs.status();
+                    all.files.push(logs.file.clone());
+                    all.kubernetes.push(logs);
+                }
+            }
+        }
+        all
+    }
+}
+
+impl Readings {
+    fn measure(&self, metrics: &Metrics) {
+        let sum = |of: fn(&FileStatus) -> u64| self.files.iter().map(of).sum::<u64>();
+        let docker = |of: fn(&DockerStatus) -> u64| self.docker.iter().map(of).sum::<u64>();
+        let logs = |of: fn(&KubernetesStatus) -> u64| self.kubernetes.iter().map(of).sum::<u64>();
         metrics.ingest_files_behind_bytes.set_count(sum(|f| f.size.saturating_sub(f.offset)));
         metrics.ingest_file_rotations.raise_to(sum(|f| f.rotations));
         metrics.ingest_file_truncations.raise_to(sum(|f| f.truncations));
@@ -224,20 +284,11 @@ impl Sources {
         metrics.ingest_docker_reconnects.raise_to(docker(|d| d.reconnects));
         metrics.ingest_docker_errors.raise_to(docker(|d| d.errors + d.unstamped));
         metrics.ingest_docker_positions_lost.raise_to(docker(|d| d.positions_lost));
-        let lag = logs.iter().map(|d| d.lag).max().unwrap_or(0);
+        let lag = self.docker.iter().map(|d| d.lag).max().unwrap_or(0);
         metrics.ingest_docker_lag.set(lag as f64 / 1e9);
-    }
-
-    fn readers(&self) -> (Vec<FileStatus>, Vec<DockerStatus>) {
-        let (mut files, mut logs) = (Vec::new(), Vec::new());
-        for source in &self.running {
-            match &source.reader {
-                Reader::Stdin => {}
-                Reader::File(file) => files.push(file.status()),
-                Reader::Docker(log) => logs.push(log.status()),
-            }
-        }
-        (files, logs)
+        metrics.ingest_kubernetes_files.set_count(logs(|k| k.files));
+        metrics.ingest_kubernetes_files_left_out.set_count(logs(|k| k.left_out));
+        metrics.ingest_kubernetes_unparsed.raise_to(logs(|k| k.unparsed));
     }
 }
 
@@ -254,6 +305,9 @@ impl Running {
             }
             Reader::Docker(_) => {
                 "lines wait in Docker's log; what it rotates away meanwhile is lost"
+            }
+            Reader::Kubernetes(_) => {
+                "lines wait in the pods' logs; what the kubelet compresses meanwhile is lost"
             }
         }
     }
@@ -280,6 +334,14 @@ impl Running {
                 (status.errors, status.reconnects) = (log.errors + log.unstamped, log.reconnects);
                 status.positions_lost = log.positions_lost;
                 (!log.following).then_some(log.detail)
+            }
+            Reader::Kubernetes(logs) => {
+                let logs = logs.status();
+                status.behind_bytes = logs.file.size.saturating_sub(logs.file.offset);
+                status.positions_lost = logs.file.positions_lost;
+                status.errors = logs.unparsed;
+                let missing = || "there is no folder, or no log in it yet".to_owned();
+                logs.waiting.then(missing)
             }
         };
         let (state, detail) = match (&*self.ending.lock(), waits_for) {
@@ -333,6 +395,7 @@ fn begin(running: Running, work: Work) -> anyhow::Result<(Running, JoinHandle<()
 fn kind_of(source: &str) -> SourceKind {
     match source.split_once(':').map_or(source, |(kind, _)| kind) {
         "docker" => SourceKind::Docker,
+        "kubernetes" => SourceKind::Kubernetes,
         "file" => SourceKind::File,
         "stdin" => SourceKind::Stdin,
         _ => SourceKind::Http,

@@ -9,9 +9,13 @@ mod disk;
 mod docker;
 mod engine;
 mod feedback;
+mod kubernetes;
 mod metrics;
 #[path = "../../../detect/tests/kit/outline.rs"]
 mod outline;
+mod outputs;
+#[path = "../../../outputs/tests/outputs/receivers.rs"]
+mod receivers;
 mod recordings;
 mod restart;
 mod rollback;
@@ -20,6 +24,7 @@ mod rotation;
 mod same;
 mod series;
 mod service;
+mod sidekick;
 mod sources;
 mod stack;
 mod store;

@@ -19,10 +19,14 @@ fn admitted(method: &str, path: &str) -> &'static [&'static str] {
         ("get", "/metrics") => &["viewer", "analyst", "admin", "metrics"],
         ("post", "/ingest/falco" | "/api/v1/write") => &["admin", "ingest"],
         (_, "/api/tokens" | "/api/tokens/{id}")
-        | ("get", "/api/audit" | "/api/config" | "/api/sources" | "/api/ingest/rejected") => {
-            &["admin"]
-        }
-        ("post", "/api/sources/{id}/pause" | "/api/sources/{id}/resume") => &["admin"],
+        | (
+            "get",
+            "/api/audit" | "/api/config" | "/api/sources" | "/api/outputs" | "/api/ingest/rejected",
+        )
+        | (
+            "post",
+            "/api/sources/{id}/pause" | "/api/sources/{id}/resume" | "/api/outputs/{name}/test",
+        ) => &["admin"],
         ("post", path) if path.starts_with("/api/v1/") => {
             &["viewer", "analyst", "admin", "scoped", "scoped-admin"]
         }

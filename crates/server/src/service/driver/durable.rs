@@ -57,6 +57,36 @@ impl Driver {
         }
     }
 
+    /// Notes that a batch is in the engine's state, for the next checkpoint.
+    pub(super) fn advance(&mut self, source: &str, position: Position) {
+        match &position {
+            Position::None => {}
+            Position::Journal { .. } => {
+                self.positions.insert(JOURNAL.to_owned(), position);
+            }
+            Position::File { inode, .. } => {
+                let before = self.positions.get(source);
+                self.rotated |=
+                    matches!(before, Some(Position::File { inode: old, .. }) if old != inode);
+                self.positions.insert(source.to_owned(), position);
+            }
+            Position::Docker { .. } => {
+                self.positions.insert(source.to_owned(), position);
+            }
+            Position::Within { at, .. } => {
+                let key = position.key(source);
+                if let (Some(Position::Within { at: before, .. }), Position::File { inode, .. }) =
+                    (self.positions.get(&key), at.as_ref())
+                {
+                    let old = before.as_ref();
+                    self.rotated |=
+                        matches!(old, Position::File { inode: old, .. } if old != inode);
+                }
+                self.positions.insert(key, position);
+            }
+        }
+    }
+
     pub(super) fn take_snapshots(&mut self) {
         while self.parts.keeper.has_room() {
             let Some(identity) = self.snapshots.pop_first() else { return };
@@ -141,7 +171,7 @@ impl Driver {
         self.ruled = false;
         let journal = match self.positions.get(JOURNAL) {
             Some(Position::Journal { sequence }) => Some(*sequence),
-            Some(Position::None | Position::File { .. } | Position::Docker { .. }) | None => None,
+            _ => None,
         };
         let replies = std::mem::take(&mut self.replies);
         let forgotten = std::mem::take(&mut self.forgotten);
@@ -178,6 +208,9 @@ impl Driver {
                 metrics.restore_points_dropped.raise_to(stats.restore_points_dropped);
             }
             Err(error) => tracing::warn!("the store cannot be measured: {error}"),
+        }
+        for key in self.parts.sources.take_gone() {
+            self.positions.remove(&key);
         }
         let now = self.parts.engine.router.now();
         if now > 0 && self.parts.keeper.has_room() {
