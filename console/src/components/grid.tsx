@@ -1,4 +1,5 @@
 import {
+  type Column,
   type ColumnDef,
   type Row,
   flexRender,
@@ -38,7 +39,7 @@ export interface GridHandle {
   focus(): void;
 }
 
-interface Props<T> {
+export interface GridProps<T> {
   label: string;
   columns: ColumnDef<T>[];
   count: number;
@@ -62,7 +63,7 @@ interface Props<T> {
  * A list of any length as a grid: only what is seen is in the page, and TanStack Table gets only
  * that, since it makes an object of every row it is given.
  */
-export function Grid<T>(props: Props<T>) {
+export function Grid<T>(props: GridProps<T>) {
   const { columns, count, at, id, height, active, onOpen, onEnd, tone } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const prefix = useId();
@@ -128,11 +129,7 @@ export function Grid<T>(props: Props<T>) {
         {table.getHeaderGroups().map((group) => (
           <div role="row" className="grid-row" key={group.id} aria-rowindex={1}>
             {group.headers.map((header) => (
-              <div
-                role="columnheader"
-                key={header.id}
-                className={header.column.columnDef.meta?.wide ? "wide" : ""}
-              >
+              <div role="columnheader" key={header.id} className={wide(header.column)}>
                 {flexRender(header.column.columnDef.header, header.getContext())}
               </div>
             ))}
@@ -162,6 +159,10 @@ export function Grid<T>(props: Props<T>) {
       {props.footer}
     </div>
   );
+}
+
+function wide<T>(column: Column<T>): string {
+  return column.columnDef.meta?.wide ? "wide" : "";
 }
 
 interface LineProps {
@@ -194,11 +195,7 @@ const Line = memo(
         }}
       >
         {row.getVisibleCells().map((cell) => (
-          <div
-            role="gridcell"
-            key={cell.id}
-            className={cell.column.columnDef.meta?.wide ? "wide" : ""}
-          >
+          <div role="gridcell" key={cell.id} className={wide(cell.column)}>
             {flexRender(cell.column.columnDef.cell, cell.getContext())}
           </div>
         ))}

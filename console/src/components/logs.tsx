@@ -9,7 +9,7 @@ import { Ring } from "../lib/ring";
 import { useSearch } from "../lib/search";
 import { SHOWN_WHOLE, shown } from "../lib/untrusted";
 import { ALERTS_ONLY, events, gaps, stream } from "../live/store";
-import { Exports, PrioritySelect, SearchBox } from "./alert-filters";
+import { Choice, Exports, PrioritySelect, SearchBox } from "./filters";
 import { Failed, Loading, Nothing, Raw, Severity } from "./bits";
 import { Grid, type GridHandle } from "./grid";
 
@@ -116,7 +116,7 @@ function useRows(id: string, filter: Filter) {
 
 function List({ id, filter }: { id: string; filter: Filter }) {
   const { t, i18n } = useTranslation();
-  const { set, get } = useSearch();
+  const { set } = useSearch();
   const { ring, asked, skipped } = useRows(id, filter);
   const total = useSyncExternalStore(ring.subscribe, ring.version);
   const [following, setFollowing] = useState(true);
@@ -154,21 +154,12 @@ function List({ id, filter }: { id: string; filter: Filter }) {
           {t(following ? "logs.pause" : "logs.follow")}
         </button>
         <PrioritySelect />
-        <select
-          className="input"
-          aria-label={t("filter.category")}
-          value={get("category")}
-          onChange={(event) => set({ category: event.target.value })}
-        >
-          <option value="">
-            {t("filter.category")}: {t("all")}
-          </option>
-          {CATEGORIES.map((one) => (
-            <option key={one} value={one}>
-              {t(`category.${one}`)}
-            </option>
-          ))}
-        </select>
+        <Choice
+          name="category"
+          label={t("filter.category")}
+          values={CATEGORIES}
+          word={(category) => t(`category.${category}`)}
+        />
         <SearchBox label={t("logs.search")} />
         <Exports path="/api/export/logs" values={{ ...filter, container_id: id }} />
         {(filter.start ?? filter.end) && (

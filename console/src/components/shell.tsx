@@ -21,6 +21,7 @@ import { heard, useTicking } from "../lib/now";
 import { alerts, gaps, stream, useLive } from "../live/store";
 import { useTheme } from "../theme";
 import { Failed, Loading } from "./bits";
+import { useNudged } from "../lib/nudge";
 
 const Help = lazy(() => import("./help"));
 
@@ -51,23 +52,11 @@ export function useOverview(window = "15m") {
   return asked;
 }
 
-/** Alerts change what the numbers say; a storm of them asks once a second. */
+/** Alerts change what the numbers say, and a gap changes anything. */
 function useNudges() {
   const client = useQueryClient();
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const nudge = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void client.invalidateQueries({ queryKey: ["overview"] });
-      }, 1000);
-    };
-    const leave = [alerts.listen(nudge), gaps.listen(() => void client.invalidateQueries())];
-    return () => {
-      clearTimeout(timer);
-      leave.forEach((one) => one());
-    };
-  }, [client]);
+  useNudged(alerts.listen, "overview", 1000);
+  useEffect(() => gaps.listen(() => void client.invalidateQueries()), [client]);
 }
 
 /** `g` and a letter go to a page. */

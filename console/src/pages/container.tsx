@@ -5,6 +5,7 @@ import { type Schema, answer, api } from "../api/client";
 import { AlertList } from "../components/alert-list";
 import { Ago, Failed, Loading, Raw } from "../components/bits";
 import { Logs } from "../components/logs";
+import { Table } from "../components/table";
 import { Tree } from "../components/tree";
 import { count, rate } from "../lib/format";
 import { useSearch } from "../lib/search";
@@ -112,28 +113,18 @@ function Facts({ container, profile }: FactsProps) {
         {t("containers.last")}: <Ago time={container.last_event} />
       </summary>
       <LearningState learning={container.learning} />
-      <table>
-        <thead>
-          <tr>
-            <th>{t("container.branch")}</th>
-            <th>{t("container.events")}</th>
-            <th>{t("container.paths")}</th>
-            <th>{t("container.singletons")}</th>
-            <th>{t("container.unseen")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {container.learning.branches.map((branch) => (
-            <tr key={branch.branch}>
-              <td>{t(`branch.${branch.branch as "file"}`)}</td>
-              <td>{number(branch.events)}</td>
-              <td>{number(branch.paths)}</td>
-              <td>{number(branch.singletons)}</td>
-              <td>{(100 * branch.unseen).toFixed(1)} %</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table
+        label={t("container.branch")}
+        rows={container.learning.branches}
+        id={(branch) => branch.branch}
+        columns={[
+          { head: t("container.branch"), cell: (one) => t(`branch.${one.branch as "file"}`) },
+          { head: t("container.events"), cell: (one) => number(one.events) },
+          { head: t("container.paths"), cell: (one) => number(one.paths) },
+          { head: t("container.singletons"), cell: (one) => number(one.singletons) },
+          { head: t("container.unseen"), cell: (one) => `${(100 * one.unseen).toFixed(1)} %` },
+        ]}
+      />
       {profile && (
         <dl className="pairs">
           <div>

@@ -6,6 +6,7 @@ import { type Alert, type Priority, type Schema, answer, api } from "../api/clie
 import { type Bar, Bars } from "../components/bars";
 import { Ago, Failed, Loading, Raw, Severity } from "../components/bits";
 import { useOverview } from "../components/shell";
+import { Table } from "../components/table";
 import { Welcome } from "../components/welcome";
 import { PRIORITIES, clock, count, level, rate } from "../lib/format";
 import { link, useSearch } from "../lib/search";
@@ -180,30 +181,23 @@ function TrendCard({ until, window }: { until: string | null; window: string }) 
       </Suspense>
       <details className="as-table">
         <summary>{t("overview.asTable")}</summary>
-        <div tabIndex={0} role="region" aria-label={t("overview.asTable")}>
-          <table>
-            <thead>
-              <tr>
-                <th>{t("overview.time")}</th>
-                <th>{t("overview.opened")}</th>
-                <th>{t("overview.active")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {steps.map((step) => (
-                <tr key={step.start}>
-                  <td>
-                    <Link to={link("/alerts", { state: "all", start: step.start, end: step.end })}>
-                      {clock(step.start).slice(0, 8)}
-                    </Link>
-                  </td>
-                  <td>{step.opened}</td>
-                  <td>{step.active}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label={t("overview.asTable")}
+          rows={steps}
+          id={(step) => step.start ?? ""}
+          columns={[
+            {
+              head: t("overview.time"),
+              cell: (step) => (
+                <Link to={link("/alerts", { state: "all", start: step.start, end: step.end })}>
+                  {clock(step.start).slice(0, 8)}
+                </Link>
+              ),
+            },
+            { head: t("overview.opened"), cell: (step) => step.opened },
+            { head: t("overview.active"), cell: (step) => step.active },
+          ]}
+        />
       </details>
     </section>
   );
