@@ -165,8 +165,6 @@ fn assemble(
     let rulings = Rulings::new(suppressions, maintenance, reopen_within);
     let resume = Resume { sequence, positions, counters, rulings };
     let (driver, failed) = drive(Driver::new(parts, resume))?;
-    let limits =
-        ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() };
     let app = App::new(AppParts {
         security: security(config, &store)?,
         live,
@@ -181,12 +179,18 @@ fn assemble(
         config: shown(config),
         listen,
         allowed_hosts: config.server().allowed_hosts.clone(),
+        grafana: config.grafana().cloned(),
         access_log: config.log().access,
-        limits,
+        limits: limits(config),
     });
     let writer = writer(config, &series, &metrics)?;
     let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
     Ok(Assembled { app, intake, sources, threads, driver, keeping, failed })
+}
+
+/// The gateway's bounds; only a body's size is a matter of configuration.
+fn limits(config: &Config) -> ApiLimits {
+    ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() }
 }
 
 /// Where `PromQL` is answered.

@@ -153,6 +153,8 @@ fn answers() -> Value {
             ("added", list(&of("Difference"))), ("removed", list(&of("Difference"))),
             ("left_out", count())]),
         "Sources": object(&[("sources", list(&of("Source"))), ("totals", of("IngestTotals"))]),
+        "Dashboards": object(&[("dashboards", list(&of("Dashboard")))]),
+        "Dashboard": object(&[("name", text()), ("url", text())]),
         "Rejected": object(&[("rejected", list(&of("RejectedLine"))), ("totals", counts())]),
         "Envelope": object(&[("type", json!({ "type": "string", "enum": ["event", "alert", "heartbeat"] })),
             ("ts", text()), ("container", json!({ "type": ["string", "null"] })), ("payload", any)]),

@@ -50,6 +50,18 @@ pub(crate) async fn config(
     Ok(Json(&state.parts.config).into_response())
 }
 
+/// `GET /api/dashboards`: what the console embeds of a Grafana; nothing where none is configured.
+pub(crate) async fn dashboards(
+    State(state): State<Arc<AppState>>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    params.finish()?;
+    let dashboards = state.parts.grafana.iter().flat_map(|grafana| &grafana.dashboards);
+    let rows: Vec<Value> =
+        dashboards.map(|one| json!({ "name": one.name, "url": one.url })).collect();
+    Ok(Json(json!({ "dashboards": rows })))
+}
+
 /// `GET /api/sources`: where events come from, and what became of every line.
 pub(crate) async fn sources(
     State(state): State<Arc<AppState>>,
