@@ -4,6 +4,7 @@ import { moment } from "../lib/format";
 import { useSearch } from "../lib/search";
 import { Raw } from "./bits";
 import { Exports, PrioritySelect, SearchBox } from "./filters";
+import { Views } from "./views";
 
 const CHIPS = ["container_id", "rule", "kind", "source", "start", "end"] as const;
 const CHIP_NAMES = {
@@ -36,6 +37,7 @@ export function AlertFilters({ filter, fixed }: { filter: Filter; fixed?: string
       <PrioritySelect />
       <SearchBox label={t("alerts.search")} />
       <Exports path="/api/export/alerts" values={{ ...filter }} />
+      <Views />
       {CHIPS.filter((name) => get(name) !== "" && !(name === "container_id" && fixed)).map(
         (name) => {
           const value = get(name);

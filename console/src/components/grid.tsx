@@ -51,6 +51,8 @@ export interface GridProps<T> {
   onOpen?: (row: T) => void;
   /** The last rows are near. */
   onEnd?: () => void;
+  /** The first rows are near. */
+  onStart?: () => void;
   onScroll?: (nearEnd: boolean) => void;
   tone?: (row: T) => string;
   handle?: RefObject<GridHandle | null>;
@@ -90,6 +92,14 @@ export function Grid<T>(props: GridProps<T>) {
   useEffect(() => {
     if (onEnd && count > 0 && last >= count - 10) onEnd();
   }, [last, count, onEnd]);
+  const { onStart } = props;
+  const wanted = onStart !== undefined;
+  useEffect(() => {
+    // The box, since rows that were put before may have moved it and not yet what is drawn.
+    const top = scroller.current?.scrollTop ?? 0;
+    if (onStart && count > 0 && first < 10 && top < 10 * height) onStart();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- only going up asks, and once a place
+  }, [first, wanted]);
   useImperativeHandle(props.handle, () => ({
     toEnd: () => virtual.scrollToIndex(count - 1, { align: "end" }),
     shift: (rows) => {

@@ -50,7 +50,7 @@ export function priorityColumn<T extends { priority: Priority }>(): ColumnDef<T>
   return createColumnHelper<T>().display({
     id: "priority",
     header: function Head() {
-      return useTranslation().t("priority.label");
+      return <span className="fold">{useTranslation().t("priority.label")}</span>;
     },
     cell: ({ row }) => <Severity priority={row.original.priority} />,
     meta: { track: "112px", tiny: "20px" },

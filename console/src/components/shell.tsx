@@ -1,5 +1,6 @@
 import {
   AlertOutlined,
+  AreaChartOutlined,
   ApartmentOutlined,
   ContainerOutlined,
   DashboardOutlined,
@@ -16,6 +17,7 @@ import { Link, NavLink, Outlet, useLocation, useNavigate, useRouteError } from "
 import { answer, api } from "../api/client";
 import { logOut, useSession } from "../api/session";
 import { speak } from "../i18n";
+import { useDashboards } from "../lib/dashboards";
 import { useKeys } from "../lib/keys";
 import { heard, useTicking } from "../lib/now";
 import { alerts, gaps, stream, useLive } from "../live/store";
@@ -25,6 +27,13 @@ import { useNudged } from "../lib/nudge";
 
 const Help = lazy(() => import("./help"));
 
+/** In the list of pages only where there are dashboards: without them it only tells how to have some. */
+const DASHBOARDS = {
+  to: "/dashboards",
+  key: "d",
+  name: "nav.dashboards",
+  icon: <AreaChartOutlined />,
+} as const;
 const PAGES = [
   { to: "/", key: "o", name: "nav.overview", icon: <DashboardOutlined /> },
   { to: "/alerts", key: "a", name: "nav.alerts", icon: <AlertOutlined /> },
@@ -97,6 +106,8 @@ export function Shell() {
   usePageKeys(() => setHelp(true));
   const overview = useOverview();
   const open = overview.data?.alerts.open ?? 0;
+  const dashboards = useDashboards().data?.dashboards ?? [];
+  const pages = dashboards.length > 0 ? [...PAGES, DASHBOARDS] : PAGES;
   const place = useLocation();
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -116,7 +127,7 @@ export function Shell() {
         <Switches />
       </header>
       <nav className="side" aria-label={t("nav.label")}>
-        {PAGES.map((page) => (
+        {pages.map((page) => (
           <NavLink key={page.to} to={page.to} end={page.to === "/"}>
             <span aria-hidden="true">{page.icon}</span>
             <span className="word">{t(page.name)}</span>

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, NavLink, useParams } from "react-router";
+import { Link, NavLink, useNavigate, useParams } from "react-router";
 import { type Schema, answer, api } from "../api/client";
 import { AlertList } from "../components/alert-list";
 import { Ago, Failed, Loading, Raw } from "../components/bits";
@@ -24,11 +25,7 @@ export function Component() {
     refetchInterval: 5_000,
   });
   const base = `/containers/${encodeURIComponent(id)}`;
-  const back = (
-    <p>
-      <Link to="/containers">← {t("container.back")}</Link>
-    </p>
-  );
+  const back = <Top key={id} />;
   if (asked.isPending) return <Loading lines={12} />;
   if (!asked.data)
     return (
@@ -94,6 +91,36 @@ export function Component() {
         )}
       </div>
     </>
+  );
+}
+
+/** The way back to all, and to another one by what somebody has copied. */
+function Top() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const [other, setOther] = useState("");
+  const go = (event: FormEvent) => {
+    event.preventDefault();
+    void navigate(`/containers/${encodeURIComponent(other.trim())}/logs`);
+  };
+  return (
+    <div className="filters">
+      <Link to="/containers">← {t("container.back")}</Link>
+      <form className="aside goto" onSubmit={go} role="search">
+        <input
+          className="input mono"
+          required
+          maxLength={200}
+          value={other}
+          placeholder={t("container.goto")}
+          aria-label={t("container.goto")}
+          onChange={(event) => setOther(event.target.value)}
+        />
+        <button type="submit" className="button" disabled={other.trim() === ""}>
+          {t("container.go")}
+        </button>
+      </form>
+    </div>
   );
 }
 

@@ -7,7 +7,9 @@ import { type Container, type Priority, type Schema, answer, api } from "../api/
 import { PrioritySelect, SearchBox } from "../components/filters";
 import { Nothing, Raw, Severity } from "../components/bits";
 import { List, agoColumn } from "../components/list";
-import { PRIORITIES, rate } from "../lib/format";
+import { RowsExport } from "../components/rows-export";
+import { Views } from "../components/views";
+import { PRIORITIES, rate, sum } from "../lib/format";
 import { heard } from "../lib/now";
 import { useSearch } from "../lib/search";
 
@@ -39,6 +41,8 @@ export function Component() {
         <h1>{t("containers.title")}</h1>
         <SearchBox label={t("containers.search")} />
         <PrioritySelect />
+        <RowsExport name="containers" rows={rows} write={written} />
+        <Views />
       </div>
       <List
         asked={asked}
@@ -58,6 +62,23 @@ export function Component() {
       )}
     </div>
   );
+}
+
+/** A container in a file. */
+function written(one: Container) {
+  return {
+    id: one.id,
+    name: one.name,
+    image: one.image,
+    namespace: one.namespace,
+    host: one.host,
+    identity: one.identity,
+    phase: one.phase,
+    learned_percent: one.learning.progress,
+    events_per_second: one.events_per_second,
+    last_event: one.last_event,
+    open_alerts: sum(one.open_alerts),
+  };
 }
 
 function urgent(a: Container, b: Container): number {

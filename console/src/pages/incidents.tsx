@@ -7,6 +7,8 @@ import { type Incident, type Priority, answer, api } from "../api/client";
 import { PrioritySelect } from "../components/filters";
 import { Nothing, Raw } from "../components/bits";
 import { List, agoColumn, more, priorityColumn } from "../components/list";
+import { RowsExport } from "../components/rows-export";
+import { Views } from "../components/views";
 import { useNudged } from "../lib/nudge";
 import { count } from "../lib/format";
 import { useSearch } from "../lib/search";
@@ -46,6 +48,8 @@ export function Component() {
       <div className="filters">
         <h1>{t("incidents.title")}</h1>
         <PrioritySelect />
+        <RowsExport name="incidents" rows={rows} write={written} />
+        <Views />
       </div>
       <List
         asked={asked}
@@ -63,6 +67,20 @@ export function Component() {
       />
     </div>
   );
+}
+
+/** An incident in a file. */
+function written(one: Incident) {
+  return {
+    id: one.id,
+    priority: one.priority,
+    summary: one.summary.en,
+    container: one.container.name || one.container.id,
+    alerts: one.alerts_total,
+    occurrences: one.count,
+    first_seen: one.first_seen,
+    last_seen: one.last_seen,
+  };
 }
 
 function useColumns(): ColumnDef<Incident>[] {

@@ -19,7 +19,7 @@ const FIRST = 6;
 
 /** Am I under attack, and can I trust what I see? */
 export function Component() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { get, set } = useSearch();
   const window = WINDOWS.includes(get("window")) ? get("window") : "1h";
   const asked = useOverview(window);
@@ -54,13 +54,9 @@ export function Component() {
             </button>
           ))}
         </div>
-        <a
-          className="button aside"
-          href={link("/api/export/report", { lang: i18n.language === "zh" ? "zh" : "en" })}
-          download
-        >
+        <Link className="button aside" to="/report">
           {t("overview.report")}
-        </a>
+        </Link>
       </div>
       <Tiles data={data} />
       <div className="columns wide-first">

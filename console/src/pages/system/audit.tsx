@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { type Schema, answer, api } from "../../api/client";
 import { Nothing, Raw } from "../../components/bits";
 import { List, more } from "../../components/list";
+import { RowsExport } from "../../components/rows-export";
 import { moment } from "../../lib/format";
 
 type Entry = Schema["AuditEntry"];
@@ -57,14 +58,24 @@ export function Audit() {
     [t, i18n.language],
   );
   return (
-    <List
-      asked={asked}
-      empty={<Nothing title={t("none")} />}
-      rows={rows}
-      label={t("system.audit")}
-      columns={columns}
-      id={(one) => String(one.sequence)}
-      onEnd={() => more(asked)}
-    />
+    <>
+      <div className="filters">
+        <RowsExport
+          name="audit"
+          rows={rows}
+          write={({ at, by, action, object, outcome }) => ({ at, by, action, object, outcome })}
+        />
+        <span className="muted">{t("system.auditLoaded", { n: rows.length })}</span>
+      </div>
+      <List
+        asked={asked}
+        empty={<Nothing title={t("none")} />}
+        rows={rows}
+        label={t("system.audit")}
+        columns={columns}
+        id={(one) => String(one.sequence)}
+        onEnd={() => more(asked)}
+      />
+    </>
   );
 }

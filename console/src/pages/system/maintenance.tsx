@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { answer, api } from "../../api/client";
+import { useMay } from "../../api/session";
 import { Failed, Raw } from "../../components/bits";
 import { Table } from "../../components/table";
 import { moment } from "../../lib/format";
@@ -10,6 +11,7 @@ import { State, useEnd } from "./end";
 /** Times in which nobody is notified, and a new one from now on. */
 export function Maintenance() {
   const { t, i18n } = useTranslation();
+  const may = useMay("POST /api/maintenance");
   const asked = useQuery({
     queryKey: ["maintenance"],
     queryFn: ({ signal }) => answer(api.GET("/api/maintenance", { signal })),
@@ -19,7 +21,7 @@ export function Maintenance() {
   );
   return (
     <section className="card">
-      <NewWindow />
+      {may && <NewWindow />}
       <Table
         label={t("system.maintenance")}
         asked={asked}
@@ -33,7 +35,12 @@ export function Maintenance() {
           {
             head: t("system.state"),
             cell: (one) => (
-              <State active={one.active} busy={end.isPending} end={() => end.mutate(one.id)} />
+              <State
+                active={one.active}
+                busy={end.isPending}
+                end={() => end.mutate(one.id)}
+                route="DELETE /api/maintenance/{id}"
+              />
             ),
           },
         ]}

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { answer, api } from "../../api/client";
 import { Nothing, Raw } from "../../components/bits";
+import { RowsExport } from "../../components/rows-export";
 import { Table } from "../../components/table";
 import { moment } from "../../lib/format";
 import { State, useEnd } from "./end";
@@ -18,6 +19,21 @@ export function Suppressions() {
   );
   return (
     <section className="card">
+      <div className="filters">
+        <RowsExport
+          name="suppressions"
+          rows={asked.data?.suppressions ?? []}
+          write={({ id, scope, value, note, by, expires, active }) => ({
+            id,
+            scope,
+            value,
+            note,
+            by,
+            expires,
+            active,
+          })}
+        />
+      </div>
       <Table
         label={t("system.suppressions")}
         asked={asked}
@@ -40,7 +56,12 @@ export function Suppressions() {
           {
             head: t("system.state"),
             cell: (one) => (
-              <State active={one.active} busy={end.isPending} end={() => end.mutate(one.id)} />
+              <State
+                active={one.active}
+                busy={end.isPending}
+                end={() => end.mutate(one.id)}
+                route="DELETE /api/suppressions/{id}"
+              />
             ),
           },
         ]}

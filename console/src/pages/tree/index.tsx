@@ -11,10 +11,13 @@ import type { Line } from "../../lib/outline";
 import { useSearch } from "../../lib/search";
 import { Diff } from "./diff";
 import { Chosen } from "./node";
+import { Picture } from "./picture";
 import { Quarantine } from "./quarantine";
 
 const VIEWS = [
   ["", "tree.viewTree"],
+  ["map", "tree.viewMap"],
+  ["chart", "tree.viewChart"],
   ["diff", "tree.viewDiff"],
   ["quarantine", "tree.viewQuarantine"],
 ] as const;
@@ -77,6 +80,7 @@ export function Component() {
         <Exports path="/api/export/hbt" values={{ container_id: id }} />
       </div>
       {view === "" && <Outline id={id} at={get("at")} />}
+      {(view === "map" || view === "chart") && <Picture id={id} at={get("at")} kind={view} />}
       {view === "diff" && from !== "" && <Diff id={id} from={from} to={get("at")} />}
       {view === "quarantine" && <Quarantine id={id} />}
     </>
