@@ -33,7 +33,7 @@ export async function open(
     [theme, language],
   );
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on("request", (request) => {
     const url = request.url();
     if (!url.startsWith(origin) && !url.startsWith("data:")) wrongs.push(`request to ${url}`);

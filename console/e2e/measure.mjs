@@ -1,8 +1,12 @@
-// Measures the log table in a browser while events come: frames, heap. `npm run measure [seconds]`.
+// Measures the log table in a browser while events come: frames, heap, with the page as full of rows
+// as it gets. `npm run measure [seconds] [rows]`.
 import { launch, open } from "./browser.mjs";
+import { many } from "./events.mjs";
 import { Service } from "./service.mjs";
 
 const SECONDS = Number(process.argv[2] ?? 60);
+/** What the page keeps, `KEPT` of `src/components/logs.tsx`. */
+const ROWS = Number(process.argv[3] ?? 100_000);
 const A_SECOND = 1000;
 const BATCH_MS = 100;
 
@@ -12,36 +16,43 @@ const page = await open(browser, service.url);
 let sent = 0;
 
 function batch() {
-  const lines = [];
-  for (let i = 0; i < (A_SECOND * BATCH_MS) / 1000; i += 1) {
-    sent += 1;
-    // Each is its own behaviour, so that the log merges none of them.
-    const name = `/srv/data/part-${sent}.parquet`;
-    const fields = {
-      "container.id": "abcdefabcdef",
-      "container.name": "busy",
-      "evt.type": "openat",
-      "evt.time.iso8601": String(BigInt(Date.now()) * 1_000_000n + BigInt(i * 1000)),
-      "evt.num": sent,
-      "fd.name": name,
-      "fd.typechar": "f",
-      "proc.name": "worker",
-      "proc.cmdline": `worker --part ${sent}`,
-      "evt.args": `fd=3(<f>${name}) flags=1(O_RDONLY)`,
-    };
-    const time = new Date().toISOString();
-    const head = { hostname: "vm", priority: "Debug", rule: "file", source: "syscall" };
-    lines.push(JSON.stringify({ ...head, time, output: "", tags: [], output_fields: fields }));
-  }
-  const headers = { "content-type": "application/x-ndjson" };
-  return fetch(`${service.url}/ingest/falco`, { method: "POST", headers, body: lines.join("\n") });
+  const lines = many("busy", "abcdefabcdef", (A_SECOND * BATCH_MS) / 1000, sent);
+  sent += lines.length;
+  return service.post("/ingest/falco", lines.join("\n"), "application/x-ndjson");
 }
 
-const feed = setInterval(() => void batch(), BATCH_MS);
+/** Puts into the log what the page is filled with. */
+async function fill() {
+  while (sent < ROWS) {
+    const lines = many("busy", "abcdefabcdef", 1500, sent);
+    try {
+      await service.post("/ingest/falco", lines.join("\n"), "application/x-ndjson");
+      sent += lines.length;
+    } catch (error) {
+      if (!error.message.includes("429")) throw error;
+    }
+    await page.waitForTimeout(500);
+  }
+}
+
+/** Goes back in the log until the page keeps as many rows as it can. */
+async function goBack() {
+  const older = page.getByRole("button", { name: "Older events" });
+  while ((await older.count()) > 0) {
+    await older.click();
+    await page.waitForFunction(() => !document.querySelector(".list-bar button:disabled"));
+  }
+  await page.getByRole("button", { name: "Follow" }).click();
+}
+
+let feed;
 try {
+  await fill();
   await page.waitForTimeout(3000);
   await page.goto(`${service.url}/containers/busy/logs?tree=off`);
   await page.locator(".grid-body [role=row]").first().waitFor();
+  await goBack();
+  feed = setInterval(() => void batch().catch((error) => console.error(error.message)), BATCH_MS);
   const session = await page.context().newCDPSession(page);
   const heap = async () => {
     await session.send("HeapProfiler.collectGarbage");

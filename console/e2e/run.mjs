@@ -1,6 +1,8 @@
 // End to end: the real binary, a real recording, a real browser. Screenshots go to e2e/out.
 import assert from "node:assert/strict";
 import { executable, launch, open, shot, violations, wrongs } from "./browser.mjs";
+import { access } from "./access.mjs";
+import { many, opened } from "./events.mjs";
 import { RECORDING, Service } from "./service.mjs";
 
 if (!executable) {
@@ -9,6 +11,7 @@ if (!executable) {
 }
 
 let passed = 0;
+let failed = 0;
 async function check(name, work) {
   const began = Date.now();
   try {
@@ -19,7 +22,7 @@ async function check(name, work) {
     await shot(page, `failed ${name}`);
     console.error(`FAIL  ${name}\n${error.stack}`);
     process.exitCode = 1;
-    throw error;
+    failed += 1;
   }
 }
 
@@ -69,6 +72,8 @@ async function triage() {
   await page.keyboard.type("looked at <b>it</b>");
   await page.keyboard.press("Enter");
   await panel.getByText("looked at <b>it</b>").waitFor();
+  // The stream may bring the note before its own answer does, which closes the form.
+  await panel.getByRole("form").waitFor({ state: "hidden" });
   await page.keyboard.press("r");
   await state(/Resolved/);
   await page.keyboard.press("e");
@@ -148,29 +153,16 @@ async function filters() {
 /** Markup, direction marks, control characters and length, all from inside a container. */
 async function hostile() {
   const name = `/tmp/<img src=x onerror=alert(1)>\u202egpj.exe\u0007${"🎆".repeat(2000)}`;
-  const time = new Date().toISOString();
-  const fields = {
-    "container.id": "eeeeeeeeeeee",
-    "container.name": "evil",
-    "container.image.repository": "<script>alert(2)</script>",
-    "evt.type": "openat",
-    "evt.time.iso8601": Date.now() * 1e6,
-    "evt.args": `fd=3(<f>${name}) flags=1(O_RDONLY)`,
-    "fd.name": name,
-    "fd.typechar": "f",
-    "proc.name": "sh",
-    "proc.cmdline": `sh ${"a".repeat(1_000_000 - 20_000)}`,
-  };
-  const event = {
-    hostname: "vm",
-    priority: "Debug",
-    rule: "file",
-    source: "syscall",
-    time,
-    tags: [],
-    output: "",
-  };
-  await service.post("/ingest/falco", JSON.stringify({ ...event, output_fields: fields }));
+  const event = opened({
+    container: "evil",
+    id: "eeeeeeeeeeee",
+    name,
+    process: "sh",
+    command: `sh ${"a".repeat(1_000_000 - 20_000)}`,
+    at: BigInt(Date.now()) * 1_000_000n,
+    number: 1,
+  });
+  await service.post("/ingest/falco", event, "application/x-ndjson");
   await page.goto(`${service.url}/containers/evil/logs`);
   await page
     .getByText(/<img src=x onerror=alert\(1\)>⟨U\+202E⟩gpj\.exe␇/)
@@ -181,6 +173,84 @@ async function hostile() {
   await shot(page, "hostile");
   const size = await page.evaluate(() => document.body.innerText.length);
   assert.ok(size < 40_000, `${size} characters are shown`);
+  // As a part of a picture it is text on a canvas, and in the list beside it.
+  await page.goto(`${service.url}/trees/vm%3Aevil?view=map`);
+  await page.locator(".picture canvas").waitFor();
+}
+
+/** The tree as a picture: what it shows is in a list, which goes down by key. */
+async function pictures() {
+  for (const view of ["map", "chart"]) {
+    await page.goto(`${service.url}/trees/vm%3Abatch?view=${view}`);
+    await page.locator(".picture canvas").waitFor();
+    const list = page.getByRole("list", { name: "In this part" });
+    await list.getByRole("link").first().focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/part=%2F\w+_branch/);
+    await page.getByRole("navigation", { name: "Part of the tree" }).getByRole("link").click();
+    await page.waitForURL((url) => !url.searchParams.get("part"));
+  }
+  await page.goto(`${service.url}/trees/vm%3Abatch?view=map`);
+  const box = await page.locator(".picture canvas").boundingBox();
+  await page.mouse.click(box.x + box.width / 3, box.y + box.height / 3);
+  await page.waitForURL(/part=/);
+}
+
+/** The log goes back past its newest page, and the rows do not move under the reader. */
+async function backInTheLog() {
+  const lines = many("deep", "dddddddddddd", 1800);
+  await service.post("/ingest/falco", lines.join("\n"), "application/x-ndjson");
+  // What is still on its way to the log would come live, and only a part of it.
+  for (let last = []; last.length === 0; await page.waitForTimeout(200))
+    last = (await service.get("/api/containers/deep/logs?q=part-1800")).events ?? [];
+  await page.goto(`${service.url}/containers/deep/logs?tree=off`);
+  await page.getByText("Events shown: 500").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const grid = page.getByRole("grid");
+  const shown = () => page.getByText(/Events shown: [\d,]+/).innerText();
+  for (const n of ["1,500", "1,800"]) {
+    await grid.evaluate((box) => box.scrollTo(0, 0));
+    await page.getByText(`Events shown: ${n}`).waitFor();
+    assert.ok((await grid.evaluate((box) => box.scrollTop)) > 0, "what was read stays in place");
+  }
+  await grid.evaluate((box) => box.scrollTo(0, 0));
+  await page.getByText("/srv/data/part-1.parquet").waitFor();
+  assert.match(await shown(), /1,800/);
+  assert.equal(await page.getByRole("button", { name: "Older events" }).count(), 0);
+  // What is copied from elsewhere leads to its log.
+  await page.getByLabel("Container id or name").fill("dddddddddddd");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/containers\/dddddddddddd\/logs/);
+}
+
+/** Filters get a name, which outlives the page. */
+async function views() {
+  await page.goto(`${service.url}/alerts?state=all&priority=Error`);
+  await page.getByText("Views", { exact: true }).click();
+  await page.getByLabel("Name of these filters").fill("errors");
+  await page.keyboard.press("Enter");
+  await page.goto(`${service.url}/alerts`);
+  await page.getByText("Views", { exact: true }).click();
+  await page.getByRole("link", { name: "errors" }).click();
+  await page.waitForURL(/priority=Error/);
+}
+
+/** What is shown as rows can be had as a file, and a period as a page to print. */
+async function takenAway() {
+  await page.goto(`${service.url}/containers`);
+  await rows.first().waitFor();
+  await page.getByText("Export", { exact: true }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "CSV" }).click(),
+  ]);
+  assert.equal(file.suggestedFilename(), "containers.csv");
+  await page.goto(`${service.url}/report`);
+  await page.locator(".report table").first().waitFor();
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.getByRole("navigation").count(), 0, "paper has no frame");
+  await shot(page, "report-print");
+  await page.emulateMedia({ media: null });
 }
 
 async function languages() {
@@ -222,13 +292,18 @@ async function looks() {
     "container-alerts": ["/containers/cache/alerts", ".grid-body [role=row]"],
     trees: ["/trees", "tbody tr"],
     tree: ["/trees/vm%3Abatch?node=sh", "[role=treeitem]"],
+    map: ["/trees/vm%3Abatch?view=map", ".picture canvas"],
+    chart: ["/trees/vm%3Abatch?view=chart", ".picture canvas"],
     differences: ["/trees/vm%3Abatch?view=diff", ".diff, .nothing"],
     quarantine: ["/trees/vm%3Abatch?view=quarantine", ".card, .nothing"],
     system: ["/system", "tbody tr"],
     suppressions: ["/system?part=suppressions", ".card"],
     maintenance: ["/system?part=maintenance", "form"],
-    audit: ["/system?part=audit", "tbody tr"],
-    configuration: ["/system?part=config", "pre"],
+    tokens: ["/system?part=tokens", ".nothing, tbody tr"],
+    audit: ["/system?part=audit", ".grid-body [role=row]"],
+    configuration: ["/system?part=config", "tbody tr"],
+    dashboards: ["/dashboards", ".nothing pre"],
+    report: ["/report", ".report table"],
     "no-page": ["/nothing", "h1"],
   };
   const bad = [];
@@ -276,6 +351,11 @@ try {
   await check("several are acknowledged at once", bulk);
   await check("the address is the filter", filters);
   await check("text from containers is text", hostile);
+  await check("a tree is a picture, too, that keys go down", pictures);
+  await check("the log goes back to its beginning", backInTheLog);
+  await check("filters are kept under a name", views);
+  await check("rows are files, and a period is a report", takenAway);
+  await check("who comes in sees what is theirs", () => access(browser));
   await check("both languages are spoken, and remembered", languages);
   await check("the overview is soon there", ready);
   await check("every page is accessible, in both themes and on a phone", looks);
@@ -283,9 +363,8 @@ try {
   await check("nothing was loaded from elsewhere, and no policy broken", () =>
     assert.deepEqual(wrongs, []),
   );
-  console.log(`end to end: ${passed} passed`);
-} catch {
-  console.error(`end to end: ${passed} passed, 1 failed; the page is in e2e/out`);
+  const where = failed > 0 ? `, ${failed} failed; the pages are in e2e/out` : "";
+  console.log(`end to end: ${passed} passed${where}`);
 } finally {
   await browser.close();
   await service.end();

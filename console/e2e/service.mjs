@@ -1,6 +1,6 @@
 // The real binary on a free port with a data directory of its own.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, openSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,10 +18,21 @@ async function freePort() {
 }
 
 export class Service {
-  static async begin() {
+  /** The administrator's token where one has to say who one is. */
+  admin = "";
+
+  /** With `set`, keys of the configuration as `key=value`. */
+  static async begin({ set = [], authentication = false } = {}) {
     const service = new Service();
     service.folder = mkdtempSync(join(tmpdir(), "hanabi-console-"));
     service.url = `http://127.0.0.1:${await freePort()}`;
+    service.set = set.flatMap((one) => ["--set", one]);
+    if (authentication) {
+      service.admin = `hnb_${"a1".repeat(24)}`;
+      const file = join(service.folder, "admin");
+      writeFileSync(file, service.admin, { mode: 0o600 });
+      service.set.push("--set", "auth.mode=required", "--set", `auth.admin_token_file=${file}`);
+    }
     await service.start();
     return service;
   }
@@ -29,7 +40,14 @@ export class Service {
   async start() {
     const log = openSync(join(this.folder, "service.log"), "a");
     const listen = new URL(this.url).host;
-    const options = ["run", "--listen", listen, "--data-dir", join(this.folder, "data")];
+    const options = [
+      "run",
+      "--listen",
+      listen,
+      "--data-dir",
+      join(this.folder, "data"),
+      ...this.set,
+    ];
     this.process = spawn(binary, options, { stdio: ["ignore", log, log] });
     for (const end = Date.now() + 30_000; Date.now() < end;) {
       const ready = await fetch(`${this.url}/readyz`).catch(() => null);
@@ -50,6 +68,11 @@ export class Service {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** What an administrator says of who asks. */
+  get who() {
+    return this.admin ? { authorization: `Bearer ${this.admin}` } : {};
+  }
+
   /** Plays a recording so that it ends now, as fast as it goes. */
   send(recording) {
     const options = ["send", recording, "--to", this.url, "--speed", "max", "--shift", "end"];
@@ -57,12 +80,13 @@ export class Service {
   }
 
   async get(path) {
-    return (await fetch(this.url + path)).json();
+    return (await fetch(this.url + path, { headers: this.who })).json();
   }
 
-  async post(path, body) {
-    const headers = { "content-type": "application/json" };
+  async post(path, body, media = "application/json") {
+    const headers = { "content-type": media, ...this.who };
     const answer = await fetch(this.url + path, { method: "POST", headers, body });
     if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer.json();
   }
 }

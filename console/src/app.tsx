@@ -40,6 +40,8 @@ export const routes = [
       { path: "/containers/:id/:tab?", lazy: () => import("./pages/container") },
       { path: "/trees", lazy: () => import("./pages/trees") },
       { path: "/trees/:id", lazy: () => import("./pages/tree") },
+      { path: "/dashboards", lazy: () => import("./pages/dashboards") },
+      { path: "/report", lazy: () => import("./pages/report") },
       { path: "/system", lazy: () => import("./pages/system") },
       { path: "*", element: <NoPage /> },
     ],

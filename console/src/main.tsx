@@ -4,7 +4,7 @@ import { App } from "./app";
 import { whoAmI } from "./api/session";
 import { preferred, speak } from "./i18n";
 import { ALERTS_ONLY, stream } from "./live/store";
-import "./style.css";
+import "./styles/index.css";
 
 // After an upgrade the parts of the old console are gone: the new page knows the new ones.
 // Once is enough: a part that is missing still is missing for good.

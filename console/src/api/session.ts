@@ -14,6 +14,14 @@ interface Session {
 
 export const useSession = create<Session>()(() => ({ me: null, out: false, entered: 0 }));
 
+/**
+ * Whether who asks may use a route, by its method and template (`GET /api/tokens`). Before it is
+ * known who asks nothing is hidden: the service refuses what it has to.
+ */
+export function useMay(route: string): boolean {
+  return useSession(({ me }) => me?.allowed.includes(route) ?? true);
+}
+
 /** The service wants to know who asks. */
 export function askWho(): void {
   if (!useSession.getState().out) useSession.setState({ me: null, out: true });

@@ -3,6 +3,7 @@ import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Alert } from "../api/client";
+import { useMay } from "../api/session";
 import { type Act, act as ask, useAct, useAlert } from "../lib/alerts";
 import { count, moment } from "../lib/format";
 import { useKeys } from "../lib/keys";
@@ -127,10 +128,12 @@ function Actions({ alert }: { alert: Alert }) {
       },
       { key: "u", name: "act.undo", run: () => run({ action: "undo" }), off: !undoable(alert) },
     ];
-  const usable = buttons.filter((button) => !button.off);
+  const may = useMay("POST /api/alerts/{id}/ack");
+  const usable = buttons.filter((button) => may && !button.off);
   useKeys(Object.fromEntries(usable.filter((b) => b.key).map((b) => [b.key, b.run])));
   return (
     <div className="actions" role="group" aria-label={t("detail.actions")}>
+      {!may && <span className="muted">{t("detail.readOnly")}</span>}
       {usable.map((button, i) => (
         <button
           key={button.name as string}

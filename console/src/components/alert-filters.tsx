@@ -1,87 +1,10 @@
-import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ANY_STATE, type Filter, STATES } from "../lib/alerts";
-import { PRIORITIES, moment } from "../lib/format";
-import { link, useSearch } from "../lib/search";
+import { moment } from "../lib/format";
+import { useSearch } from "../lib/search";
 import { Raw } from "./bits";
-
-/** A search box that tells of its text once typing pauses. */
-export function SearchBox({ label, name = "q" }: { label: string; name?: string }) {
-  const { get, set } = useSearch();
-  const given = get(name);
-  const [text, setText] = useState(given);
-  const [seen, setSeen] = useState(given);
-  if (seen !== given) {
-    setSeen(given);
-    setText(given);
-  }
-  useEffect(() => {
-    if (text === given) return;
-    const timer = setTimeout(() => set({ [name]: text }, true), 250);
-    return () => clearTimeout(timer);
-  }, [text, given, name, set]);
-  return (
-    <input
-      id="search"
-      type="search"
-      className="input"
-      placeholder={label}
-      aria-label={label}
-      maxLength={200}
-      value={text}
-      onChange={(event) => setText(event.target.value)}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") event.currentTarget.blur();
-      }}
-    />
-  );
-}
-
-/** Links to a list as files, with the filters it has. */
-export function Exports({
-  path,
-  values,
-}: {
-  path: string;
-  values: Record<string, string | undefined>;
-}) {
-  const { t } = useTranslation();
-  return (
-    <details className="menu">
-      <summary className="button">{t("alerts.export")}</summary>
-      <div>
-        {["csv", "json", "ndjson"].map((format) => (
-          <a key={format} href={link(path, { ...values, format })} download>
-            {format.toUpperCase()}
-          </a>
-        ))}
-      </div>
-    </details>
-  );
-}
-
-/** The least priority shown. */
-export function PrioritySelect() {
-  const { t } = useTranslation();
-  const { get, set } = useSearch();
-  return (
-    <select
-      className="input"
-      aria-label={t("priority.label")}
-      value={get("priority")}
-      onChange={(event) => set({ priority: event.target.value })}
-    >
-      <option value="">
-        {t("priority.label")}: {t("all")}
-      </option>
-      {PRIORITIES.map((priority) => (
-        <option key={priority} value={priority}>
-          {t("priority.least", { p: t(`priority.${priority}`) })}
-        </option>
-      ))}
-    </select>
-  );
-}
+import { Exports, PrioritySelect, SearchBox } from "./filters";
+import { Views } from "./views";
 
 const CHIPS = ["container_id", "rule", "kind", "source", "start", "end"] as const;
 const CHIP_NAMES = {
@@ -114,6 +37,7 @@ export function AlertFilters({ filter, fixed }: { filter: Filter; fixed?: string
       <PrioritySelect />
       <SearchBox label={t("alerts.search")} />
       <Exports path="/api/export/alerts" values={{ ...filter }} />
+      <Views />
       {CHIPS.filter((name) => get(name) !== "" && !(name === "container_id" && fixed)).map(
         (name) => {
           const value = get(name);

@@ -10,9 +10,10 @@ import { alerts as live, gaps } from "../live/store";
 import { AlertFilters } from "./alert-filters";
 import { AlertSteps } from "./alert-steps";
 import { AlertsEmpty } from "./alerts-empty";
-import { Ago, Failed, Loading, Raw, Severity } from "./bits";
+import { Loading, Raw } from "./bits";
 import { Bulk } from "./bulk";
-import { Grid, type GridHandle } from "./grid";
+import type { GridHandle } from "./grid";
+import { List, agoColumn, more, priorityColumn } from "./list";
 
 const Detail = lazy(() => import("./alert-detail"));
 const column = createColumnHelper<Alert>();
@@ -77,9 +78,10 @@ export function AlertList({ refresh, container }: Props) {
     "/": () => document.getElementById("search")?.focus(),
   });
   const columns = useColumns(picked, pick, container !== undefined);
-  const end = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage();
-  }, [hasNextPage, isFetching, fetchNextPage]);
+  const end = useCallback(
+    () => more({ hasNextPage, isFetching, fetchNextPage }),
+    [hasNextPage, isFetching, fetchNextPage],
+  );
   return (
     <div className={id ? "split with-panel" : "split"}>
       <section className="list" aria-label={t("alerts.title")}>
@@ -100,27 +102,20 @@ export function AlertList({ refresh, container }: Props) {
           )}
           {picked.size > 0 && <Bulk ids={[...picked]} clear={() => setPicked(new Set())} />}
         </div>
-        {asked.isError && <Failed error={asked.error} retry={() => void asked.refetch()} />}
-        {asked.isPending && <Loading lines={10} />}
-        {asked.isSuccess && rows.length === 0 && <AlertsEmpty filter={filter} />}
-        {rows.length > 0 && (
-          <div className="grid-box" ref={box}>
-            <Grid
-              label={t("alerts.title")}
-              columns={columns}
-              count={rows.length}
-              at={(index) => rows[index]}
-              id={(row) => row.id}
-              height={46}
-              active={id}
-              onOpen={open}
-              onEnd={end}
-              handle={handle}
-              version={rows}
-              tone={(row) => (filter.state?.includes(row.state) === false ? "settled" : "")}
-            />
-          </div>
-        )}
+        <List
+          asked={asked}
+          empty={<AlertsEmpty filter={filter} />}
+          rows={rows}
+          box={box}
+          label={t("alerts.title")}
+          columns={columns}
+          id={(row) => row.id}
+          active={id}
+          onOpen={open}
+          onEnd={end}
+          handle={handle}
+          tone={(row) => (filter.state?.includes(row.state) === false ? "settled" : "")}
+        />
       </section>
       {id !== "" && (
         <Suspense
@@ -199,11 +194,7 @@ function useColumns(
         ),
         meta: { track: "34px", tiny: "26px" },
       }),
-      column.accessor("priority", {
-        header: () => t("priority.label"),
-        cell: (cell) => <Severity priority={cell.getValue()} />,
-        meta: { track: "112px", tiny: "20px" },
-      }),
+      priorityColumn<Alert>(),
       column.display({
         id: "what",
         header: () => t("alerts.what"),
@@ -247,15 +238,7 @@ function useColumns(
         ),
         meta: { track: "76px", wide: true },
       }),
-      column.accessor("last_seen", {
-        header: () => t("alerts.last"),
-        cell: (cell) => (
-          <span className="number">
-            <Ago time={cell.getValue()} />
-          </span>
-        ),
-        meta: { track: "98px", tiny: "74px" },
-      }),
+      agoColumn<Alert>("last", t("alerts.last"), (alert) => alert.last_seen),
     ] as ColumnDef<Alert>[];
     return ofContainer
       ? columns.filter((one) => !("accessorKey" in one) || one.accessorKey !== "container")

@@ -3,6 +3,7 @@ import { App } from "antd";
 import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { answer, api } from "../api/client";
+import { useMay } from "../api/session";
 import type { Act } from "../lib/alerts";
 
 const Suppress = lazy(() => import("./suppress"));
@@ -13,6 +14,7 @@ export function Bulk({ ids, clear }: { ids: string[]; clear: () => void }) {
   const { message } = App.useApp();
   const client = useQueryClient();
   const [suppressing, setSuppressing] = useState(false);
+  const may = useMay("POST /api/alerts/bulk");
   const ask = (what: Act, dry_run: boolean) => {
     const params = { query: { dry_run } };
     return answer(api.POST("/api/alerts/bulk", { params, body: { ids, ...what } }));
@@ -26,6 +28,7 @@ export function Bulk({ ids, clear }: { ids: string[]; clear: () => void }) {
     },
     onError: (error) => void message.error(error.message),
   });
+  if (!may) return <span className="muted">{t("detail.readOnly")}</span>;
   return (
     <span className="bulk">
       <b>{t("alerts.selected", { n: ids.length })}</b>

@@ -1,4 +1,5 @@
 import {
+  type Column,
   type ColumnDef,
   type Row,
   flexRender,
@@ -38,7 +39,7 @@ export interface GridHandle {
   focus(): void;
 }
 
-interface Props<T> {
+export interface GridProps<T> {
   label: string;
   columns: ColumnDef<T>[];
   count: number;
@@ -50,6 +51,8 @@ interface Props<T> {
   onOpen?: (row: T) => void;
   /** The last rows are near. */
   onEnd?: () => void;
+  /** The first rows are near. */
+  onStart?: () => void;
   onScroll?: (nearEnd: boolean) => void;
   tone?: (row: T) => string;
   handle?: RefObject<GridHandle | null>;
@@ -62,7 +65,7 @@ interface Props<T> {
  * A list of any length as a grid: only what is seen is in the page, and TanStack Table gets only
  * that, since it makes an object of every row it is given.
  */
-export function Grid<T>(props: Props<T>) {
+export function Grid<T>(props: GridProps<T>) {
   const { columns, count, at, id, height, active, onOpen, onEnd, tone } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const prefix = useId();
@@ -89,6 +92,14 @@ export function Grid<T>(props: Props<T>) {
   useEffect(() => {
     if (onEnd && count > 0 && last >= count - 10) onEnd();
   }, [last, count, onEnd]);
+  const { onStart } = props;
+  const wanted = onStart !== undefined;
+  useEffect(() => {
+    // The box, since rows that were put before may have moved it and not yet what is drawn.
+    const top = scroller.current?.scrollTop ?? 0;
+    if (onStart && count > 0 && first < 10 && top < 10 * height) onStart();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- only going up asks, and once a place
+  }, [first, wanted]);
   useImperativeHandle(props.handle, () => ({
     toEnd: () => virtual.scrollToIndex(count - 1, { align: "end" }),
     shift: (rows) => {
@@ -128,11 +139,7 @@ export function Grid<T>(props: Props<T>) {
         {table.getHeaderGroups().map((group) => (
           <div role="row" className="grid-row" key={group.id} aria-rowindex={1}>
             {group.headers.map((header) => (
-              <div
-                role="columnheader"
-                key={header.id}
-                className={header.column.columnDef.meta?.wide ? "wide" : ""}
-              >
+              <div role="columnheader" key={header.id} className={wide(header.column)}>
                 {flexRender(header.column.columnDef.header, header.getContext())}
               </div>
             ))}
@@ -162,6 +169,10 @@ export function Grid<T>(props: Props<T>) {
       {props.footer}
     </div>
   );
+}
+
+function wide<T>(column: Column<T>): string {
+  return column.columnDef.meta?.wide ? "wide" : "";
 }
 
 interface LineProps {
@@ -194,11 +205,7 @@ const Line = memo(
         }}
       >
         {row.getVisibleCells().map((cell) => (
-          <div
-            role="gridcell"
-            key={cell.id}
-            className={cell.column.columnDef.meta?.wide ? "wide" : ""}
-          >
+          <div role="gridcell" key={cell.id} className={wide(cell.column)}>
             {flexRender(cell.column.columnDef.cell, cell.getContext())}
           </div>
         ))}

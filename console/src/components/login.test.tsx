@@ -16,7 +16,9 @@ const refused = () =>
 
 const service = setupServer(
   http.get("*/api/me", () =>
-    session ? HttpResponse.json({ name: "ann", role: "analyst", csrf: "word" }) : refused(),
+    session
+      ? HttpResponse.json({ name: "ann", role: "analyst", csrf: "word", allowed: [] })
+      : refused(),
   ),
   http.post("*/api/login", async ({ request }) => {
     const given = (await request.json()) as { token: string };

@@ -1,22 +1,26 @@
 import { createColumnHelper, type ColumnDef } from "@tanstack/react-table";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
-import { type LogRow, type Priority, answer, api } from "../api/client";
+import { type LogRow, type Priority, type Schema, answer, api } from "../api/client";
 import { atLeast, clock, count, moment } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { Ring } from "../lib/ring";
 import { useSearch } from "../lib/search";
 import { SHOWN_WHOLE, shown } from "../lib/untrusted";
 import { ALERTS_ONLY, events, gaps, stream } from "../live/store";
-import { Exports, PrioritySelect, SearchBox } from "./alert-filters";
-import { Failed, Loading, Nothing, Raw, Severity } from "./bits";
+import { Choice, Exports, PrioritySelect, SearchBox } from "./filters";
+import { Failed, Nothing, Raw, Severity } from "./bits";
 import { Grid, type GridHandle } from "./grid";
+import { States } from "./states";
+import { Views } from "./views";
 
 /** Rows kept in the tab: some 60 MiB with the short events of `npm run measure`. */
 const KEPT = 100_000;
 /** Rows asked for at first. */
 const PAGE = 500;
+/** Rows asked for on the way back: the most that the service gives at a time. */
+const OLDER_PAGE = 1000;
 const ROW = 26;
 const CATEGORIES = ["process", "network", "file"] as const;
 const column = createColumnHelper<Numbered>();
@@ -79,6 +83,7 @@ function useRows(id: string, filter: Filter) {
     (rows: LogRow[]) => ring.push(rows.map((row, i) => ({ number: ring.total + i, row }))),
     [ring],
   );
+  const older = useOlder(id, filter, ring, asked.data);
   useEffect(() => {
     if (!asked.data || !waiting.current) return;
     const shown = ring.at(ring.length - 1)?.row.time ?? "";
@@ -111,14 +116,43 @@ function useRows(id: string, filter: Filter) {
       stream.follow(ALERTS_ONLY);
     };
   }, [id, filter, live, put]);
-  return { ring, asked, skipped };
+  return { ring, asked, skipped, older };
+}
+
+type Page = Schema["Logs"];
+
+/** The way back past the newest rows, a page at a time, as far as rows are kept. */
+function useOlder(id: string, filter: Filter, ring: Ring<Numbered>, first: Page | undefined) {
+  const [last, setLast] = useState<Page | null>(null);
+  const page = last ?? first;
+  const ask = useMutation({
+    mutationFn: (cursor: string) => {
+      const params = { path: { id }, query: { ...filter, limit: OLDER_PAGE, cursor } };
+      return answer(api.GET("/api/containers/{id}/logs", { params }));
+    },
+    onSuccess: (got) => {
+      ring.putBefore(got.events.map((row, i) => ({ number: ring.first - 1 - i, row })));
+      setLast(got);
+    },
+  });
+  const cursor = ring.full ? null : (page?.next_cursor ?? null);
+  return {
+    /** There may be more. */
+    more: cursor !== null,
+    asking: ask.isPending,
+    error: ask.error,
+    scanned: page?.scanned_until,
+    get: () => {
+      if (cursor !== null && !ask.isPending) ask.mutate(cursor);
+    },
+  };
 }
 
 function List({ id, filter }: { id: string; filter: Filter }) {
   const { t, i18n } = useTranslation();
-  const { set, get } = useSearch();
-  const { ring, asked, skipped } = useRows(id, filter);
-  const total = useSyncExternalStore(ring.subscribe, ring.version);
+  const { set } = useSearch();
+  const { ring, asked, skipped, older } = useRows(id, filter);
+  const version = useSyncExternalStore(ring.subscribe, ring.version);
   const [following, setFollowing] = useState(true);
   const [seen, setSeen] = useState(0);
   const [chosen, setChosen] = useState<Numbered | null>(null);
@@ -128,8 +162,8 @@ function List({ id, filter }: { id: string; filter: Filter }) {
     const gone = ring.first - first.current;
     first.current = ring.first;
     if (following) handle.current?.toEnd();
-    else if (gone > 0) handle.current?.shift(gone);
-  }, [total, following, ring]);
+    else if (gone !== 0) handle.current?.shift(gone);
+  }, [version, following, ring]);
   const follow = (on: boolean) => {
     setFollowing(on);
     setSeen(ring.total);
@@ -140,6 +174,10 @@ function List({ id, filter }: { id: string; filter: Filter }) {
     "/": () => document.getElementById("search")?.focus(),
   });
   const columns = useColumns();
+  const back = () => {
+    follow(false);
+    older.get();
+  };
   const number = (n: number) => count(n, i18n.language);
   return (
     <section className="logs" aria-label={t("container.logs")}>
@@ -154,23 +192,15 @@ function List({ id, filter }: { id: string; filter: Filter }) {
           {t(following ? "logs.pause" : "logs.follow")}
         </button>
         <PrioritySelect />
-        <select
-          className="input"
-          aria-label={t("filter.category")}
-          value={get("category")}
-          onChange={(event) => set({ category: event.target.value })}
-        >
-          <option value="">
-            {t("filter.category")}: {t("all")}
-          </option>
-          {CATEGORIES.map((one) => (
-            <option key={one} value={one}>
-              {t(`category.${one}`)}
-            </option>
-          ))}
-        </select>
+        <Choice
+          name="category"
+          label={t("filter.category")}
+          values={CATEGORIES}
+          word={(category) => t(`category.${category}`)}
+        />
         <SearchBox label={t("logs.search")} />
         <Exports path="/api/export/logs" values={{ ...filter, container_id: id }} />
+        <Views />
         {(filter.start ?? filter.end) && (
           <button type="button" className="chip" onClick={() => set({ start: null, end: null })}>
             {t("logs.period", {
@@ -181,14 +211,15 @@ function List({ id, filter }: { id: string; filter: Filter }) {
           </button>
         )}
       </div>
-      {asked.isPending && <Loading lines={10} />}
-      {asked.isError && <Failed error={asked.error} retry={() => void asked.refetch()} />}
-      {asked.isSuccess && ring.length === 0 && (
-        <Nothing title={t("logs.none")}>
-          <p>{t("logs.noneText")}</p>
-        </Nothing>
-      )}
-      {ring.length > 0 && (
+      <States
+        asked={asked}
+        count={ring.length}
+        empty={
+          <Nothing title={t("logs.none")}>
+            <p>{t("logs.noneText")}</p>
+          </Nothing>
+        }
+      >
         <div className="grid-box">
           <Grid
             label={t("container.logs")}
@@ -197,7 +228,7 @@ function List({ id, filter }: { id: string; filter: Filter }) {
             at={(index) => ring.at(index)}
             id={(row) => String(row.number)}
             height={ROW}
-            version={total}
+            version={version}
             active={chosen ? String(chosen.number) : undefined}
             handle={handle}
             tone={(one) => (one.row.deviation ? "deviates" : "")}
@@ -205,6 +236,7 @@ function List({ id, filter }: { id: string; filter: Filter }) {
               follow(false);
               setChosen(one);
             }}
+            onStart={following || older.asking || !older.more ? undefined : older.get}
             onScroll={(nearEnd) => {
               // Who scrolls up reads; what comes must not move it away.
               if (!nearEnd && following && document.querySelector(".logs .grid:hover"))
@@ -212,15 +244,20 @@ function List({ id, filter }: { id: string; filter: Filter }) {
             }}
           />
         </div>
-      )}
+      </States>
       <div className="list-bar muted">
         {ring.length > 0 && t("logs.kept", { n: number(ring.length), most: number(KEPT) })}{" "}
         {skipped > 0 && t("logs.skipped", { n: number(skipped) })}{" "}
-        {asked.data?.scanned_until &&
-          t("logs.searched", { time: moment(asked.data.scanned_until, i18n.language) })}
-        {!following && total > seen && (
+        {older.scanned && t("logs.searched", { time: moment(older.scanned, i18n.language) })}
+        {older.more && (
+          <button type="button" className="button" disabled={older.asking} onClick={back}>
+            {t("logs.older")}
+          </button>
+        )}
+        {older.error && <Failed error={older.error} retry={older.get} />}
+        {!following && ring.total > seen && (
           <button type="button" className="pill" onClick={() => follow(true)}>
-            {t("logs.newBelow", { n: number(total - seen) })}
+            {t("logs.newBelow", { n: number(ring.total - seen) })}
           </button>
         )}
       </div>

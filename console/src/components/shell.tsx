@@ -1,5 +1,6 @@
 import {
   AlertOutlined,
+  AreaChartOutlined,
   ApartmentOutlined,
   ContainerOutlined,
   DashboardOutlined,
@@ -16,14 +17,23 @@ import { Link, NavLink, Outlet, useLocation, useNavigate, useRouteError } from "
 import { answer, api } from "../api/client";
 import { logOut, useSession } from "../api/session";
 import { speak } from "../i18n";
+import { useDashboards } from "../lib/dashboards";
 import { useKeys } from "../lib/keys";
 import { heard, useTicking } from "../lib/now";
 import { alerts, gaps, stream, useLive } from "../live/store";
 import { useTheme } from "../theme";
 import { Failed, Loading } from "./bits";
+import { useNudged } from "../lib/nudge";
 
 const Help = lazy(() => import("./help"));
 
+/** In the list of pages only where there are dashboards: without them it only tells how to have some. */
+const DASHBOARDS = {
+  to: "/dashboards",
+  key: "d",
+  name: "nav.dashboards",
+  icon: <AreaChartOutlined />,
+} as const;
 const PAGES = [
   { to: "/", key: "o", name: "nav.overview", icon: <DashboardOutlined /> },
   { to: "/alerts", key: "a", name: "nav.alerts", icon: <AlertOutlined /> },
@@ -51,23 +61,11 @@ export function useOverview(window = "15m") {
   return asked;
 }
 
-/** Alerts change what the numbers say; a storm of them asks once a second. */
+/** Alerts change what the numbers say, and a gap changes anything. */
 function useNudges() {
   const client = useQueryClient();
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const nudge = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void client.invalidateQueries({ queryKey: ["overview"] });
-      }, 1000);
-    };
-    const leave = [alerts.listen(nudge), gaps.listen(() => void client.invalidateQueries())];
-    return () => {
-      clearTimeout(timer);
-      leave.forEach((one) => one());
-    };
-  }, [client]);
+  useNudged(alerts.listen, "overview", 1000);
+  useEffect(() => gaps.listen(() => void client.invalidateQueries()), [client]);
 }
 
 /** `g` and a letter go to a page. */
@@ -108,6 +106,8 @@ export function Shell() {
   usePageKeys(() => setHelp(true));
   const overview = useOverview();
   const open = overview.data?.alerts.open ?? 0;
+  const dashboards = useDashboards().data?.dashboards ?? [];
+  const pages = dashboards.length > 0 ? [...PAGES, DASHBOARDS] : PAGES;
   const place = useLocation();
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -127,7 +127,7 @@ export function Shell() {
         <Switches />
       </header>
       <nav className="side" aria-label={t("nav.label")}>
-        {PAGES.map((page) => (
+        {pages.map((page) => (
           <NavLink key={page.to} to={page.to} end={page.to === "/"}>
             <span aria-hidden="true">{page.icon}</span>
             <span className="word">{t(page.name)}</span>

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { TreeNode } from "../api/client";
 import { ALERT } from "../test/alert";
 import { at } from "../test/render";
+import { SHELL } from "../test/shell";
 
 const node = (name: string, type: string, ...below: TreeNode[]): TreeNode => ({
   name,
@@ -71,7 +72,7 @@ const service = setupServer(
     const lineage = [{ name: "sh", executable: "", command_line: "sh", pid: null }];
     return HttpResponse.json({ alerts: [{ ...ALERT, lineage }], next_cursor: null });
   }),
-  http.get("*/api/overview", () => HttpResponse.json({}, { status: 503 })),
+  ...SHELL,
 );
 
 beforeAll(() => service.listen({ onUnhandledRequest: "error" }));

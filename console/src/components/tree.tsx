@@ -1,46 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useId, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type TreeNode, answer, api } from "../api/client";
+import type { TreeNode } from "../api/client";
 import { count } from "../lib/format";
 import { type Line, closed, outline } from "../lib/outline";
 import { useSearch } from "../lib/search";
+import type { Heat } from "../lib/subtree";
+import { useHeat, useTree } from "../lib/tree";
 import { Failed, Loading, Nothing, Raw } from "./bits";
 
 const ROW = 24;
-
-/** The tree of a profile, now or as a snapshot has it. */
-export function useTree(id: string, at?: string) {
-  return useQuery({
-    queryKey: ["tree", id, at],
-    queryFn: ({ signal }) => {
-      const params = { path: { id }, query: at ? { at } : {} };
-      return answer(api.GET("/api/hbt/{id}", { params, signal }));
-    },
-    refetchInterval: at ? false : 30_000,
-  });
-}
-
-/** Open alerts by the program they are about. */
-function useDeviations(id: string) {
-  const asked = useQuery({
-    queryKey: ["alerts", "by-program", id],
-    queryFn: ({ signal }) => {
-      const query = { container_id: id, state: "open", limit: 500 } as object;
-      return answer(api.GET("/api/alerts", { params: { query }, signal }));
-    },
-    retry: false,
-  });
-  return useMemo(() => {
-    const programs = new Map<string, number>();
-    for (const alert of asked.data?.alerts ?? []) {
-      const name = alert.lineage.at(-1)?.name ?? alert.path.learned.at(-1) ?? "";
-      programs.set(name, (programs.get(name) ?? 0) + 1);
-    }
-    return programs;
-  }, [asked.data]);
-}
 
 interface Props {
   id: string;
@@ -54,18 +23,17 @@ export function Tree({ id, at, onChoose }: Props) {
   const { t } = useTranslation();
   const { get, set } = useSearch();
   const asked = useTree(id, at);
-  const deviations = useDeviations(id);
+  const heats = useHeat(id, asked.data);
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const needle = get("node").toLowerCase();
   const only = get("only") === "deviations";
   const root = asked.data;
   const lines = useMemo(() => {
     if (!root) return [];
-    const fits = (node: TreeNode) =>
-      node.name.toLowerCase().includes(needle) &&
-      (!only || (node.type === "process_name" && deviations.has(node.name)));
+    const fits = (node: TreeNode, pointer: string) =>
+      node.name.toLowerCase().includes(needle) && (!only || (heats.get(pointer)?.own ?? 0) > 0);
     return outline(root, turned, needle || only ? fits : null);
-  }, [root, turned, needle, only, deviations]);
+  }, [root, turned, needle, only, heats]);
   const all = useMemo(() => (root ? closed(root) : new Set<string>()), [root]);
   if (asked.isPending) return <Loading lines={10} />;
   if (!root) return <Failed error={asked.error} retry={() => void asked.refetch()} />;
@@ -104,7 +72,7 @@ export function Tree({ id, at, onChoose }: Props) {
       ) : (
         <Outline
           lines={lines}
-          deviations={deviations}
+          heats={heats}
           turn={(pointer) => {
             setTurned((old) => {
               const next = new Set(old);
@@ -121,12 +89,12 @@ export function Tree({ id, at, onChoose }: Props) {
 
 interface OutlineProps {
   lines: Line[];
-  deviations: Map<string, number>;
+  heats: Heat;
   turn: (pointer: string) => void;
   onChoose?: (line: Line) => void;
 }
 
-function Outline({ lines, deviations, turn, onChoose }: OutlineProps) {
+function Outline({ lines, heats, turn, onChoose }: OutlineProps) {
   const { t } = useTranslation();
   const box = useRef<HTMLDivElement>(null);
   const prefix = useId();
@@ -202,7 +170,7 @@ function Outline({ lines, deviations, turn, onChoose }: OutlineProps) {
                   onChoose?.(line);
                 }}
               >
-                <Node line={line} deviations={deviations} />
+                <Node line={line} heats={heats} />
               </div>
             );
           })}
@@ -212,11 +180,13 @@ function Outline({ lines, deviations, turn, onChoose }: OutlineProps) {
   );
 }
 
-function Node({ line, deviations }: { line: Line; deviations: Map<string, number> }) {
+function Node({ line, heats }: { line: Line; heats: Heat }) {
   const { t, i18n } = useTranslation();
   const { node } = line;
   const { metadata } = node;
-  const found = node.type === "process_name" ? deviations.get(node.name) : undefined;
+  // What is open shows its own; what is closed shows all that is in it.
+  const warmth = heats.get(line.pointer);
+  const found = line.open ? warmth?.own : warmth?.all;
   const left = Number(metadata.children_left_out ?? 0);
   return (
     <>
@@ -228,7 +198,9 @@ function Node({ line, deviations }: { line: Line; deviations: Map<string, number
       </span>
       {metadata.examples !== undefined && <span className="tag">{t("tree.generalised")}</span>}
       {metadata.origin === "promoted" && <span className="tag good">{t("tree.promoted")}</span>}
-      {found !== undefined && <span className="tag bad">{t("nav.open", { n: found })}</span>}
+      {found !== undefined && found > 0 && (
+        <span className="tag bad">{t("nav.open", { n: found })}</span>
+      )}
       {left > 0 && <span className="tag">{t("tree.leftOut", { n: left })}</span>}
       <span className="number" title={t("tree.events")}>
         {count(node.events_count, i18n.language)}

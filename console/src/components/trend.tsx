@@ -1,9 +1,12 @@
-import { useEffect, useRef } from "react";
+import { BarChart } from "echarts/charts";
+import { BrushComponent, GridComponent, ToolboxComponent } from "echarts/components";
+import type { EChartsType } from "echarts/core";
+import { useCallback, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../api/client";
 import { clock, moment } from "../lib/format";
 import { type Theme, useTheme } from "../theme";
-import { init } from "./charts";
+import { color, register, useChart } from "./charts";
 
 interface Props {
   steps: Schema["AlertStep"][];
@@ -11,8 +14,7 @@ interface Props {
   onMark: (start: string, end: string) => void;
 }
 
-const color = (name: string) =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+register([BarChart, BrushComponent, GridComponent, ToolboxComponent]);
 
 /** Alerts over time; dragging marks a time. */
 export default function Trend({ steps, onMark }: Props) {
@@ -23,25 +25,21 @@ export default function Trend({ steps, onMark }: Props) {
   useEffect(() => {
     mark.current = onMark;
   });
-  useEffect(() => {
-    if (!box.current) return;
-    const chart = init(box.current, undefined, { renderer: "canvas" });
-    chart.setOption(option(steps, theme, [t("overview.opened"), t("overview.active")]));
-    const brush = { key: "brush", brushOption: { brushType: "lineX", brushMode: "single" } };
-    chart.dispatchAction({ type: "takeGlobalCursor", ...brush });
-    chart.on("brushEnd", (event) => {
-      const { areas } = event as { areas?: { coordRange?: [number, number] }[] };
-      const range = areas?.[0]?.coordRange;
-      const [first, last] = [steps[range?.[0] ?? -1], steps[range?.[1] ?? -1]];
-      if (first?.start && last?.end) mark.current(first.start, last.end);
-    });
-    const watch = new ResizeObserver(() => chart.resize());
-    watch.observe(box.current);
-    return () => {
-      watch.disconnect();
-      chart.dispose();
-    };
-  }, [steps, theme, t]);
+  const make = useCallback(
+    (chart: EChartsType) => {
+      chart.setOption(option(steps, theme, [t("overview.opened"), t("overview.active")]));
+      const brush = { key: "brush", brushOption: { brushType: "lineX", brushMode: "single" } };
+      chart.dispatchAction({ type: "takeGlobalCursor", ...brush });
+      chart.on("brushEnd", (event) => {
+        const { areas } = event as { areas?: { coordRange?: [number, number] }[] };
+        const range = areas?.[0]?.coordRange;
+        const [first, last] = [steps[range?.[0] ?? -1], steps[range?.[1] ?? -1]];
+        if (first?.start && last?.end) mark.current(first.start, last.end);
+      });
+    },
+    [steps, theme, t],
+  );
+  useChart(box, make);
   const first = moment(steps[0]?.start, i18n.language);
   return (
     <div

@@ -18,12 +18,14 @@ const OPEN_LEVELS = 2;
 export const step = (pointer: string, key: string) =>
   `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
+type Fits = (node: TreeNode, pointer: string) => boolean;
+
 /** The nodes that match, with all above and below them; their pointers. */
-function matches(root: TreeNode, fits: (node: TreeNode) => boolean) {
+function matches(root: TreeNode, fits: Fits) {
   const hits = new Set<string>();
   const kept = new Set<string>();
   const walk = (node: TreeNode, pointer: string): boolean => {
-    let keep = fits(node);
+    let keep = fits(node, pointer);
     if (keep) hits.add(pointer);
     for (const [key, child] of Object.entries(node.children)) {
       if (walk(child, step(pointer, key))) keep = true;
@@ -39,11 +41,7 @@ function matches(root: TreeNode, fits: (node: TreeNode) => boolean) {
  * The lines of a tree as it is opened. With a search only what fits is shown, opened down to it; what
  * is below a hit can be opened. `turned` are the nodes that are not as they would be by themselves.
  */
-export function outline(
-  root: TreeNode,
-  turned: ReadonlySet<string>,
-  fits: ((node: TreeNode) => boolean) | null,
-): Line[] {
+export function outline(root: TreeNode, turned: ReadonlySet<string>, fits: Fits | null): Line[] {
   const found = fits && matches(root, fits);
   const lines: Line[] = [];
   const walk = (node: TreeNode, pointer: string, depth: number, below: boolean) => {

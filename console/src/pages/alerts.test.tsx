@@ -7,6 +7,7 @@ import type { Alert } from "../api/client";
 import { alerts as live } from "../live/store";
 import { ALERT } from "../test/alert";
 import { at } from "../test/render";
+import { SHELL } from "../test/shell";
 
 const asked: string[] = [];
 let listed: Alert[] = [ALERT];
@@ -25,7 +26,7 @@ const service = setupServer(
   http.get("*/api/containers/:id", () =>
     HttpResponse.json({ title: "Not found", detail: "gone" }, { status: 404 }),
   ),
-  http.get("*/api/overview", () => HttpResponse.json({}, { status: 503 })),
+  ...SHELL,
 );
 
 beforeAll(() => service.listen({ onUnhandledRequest: "error" }));

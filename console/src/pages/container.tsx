@@ -1,10 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, NavLink, useParams } from "react-router";
+import { Link, NavLink, useNavigate, useParams } from "react-router";
 import { type Schema, answer, api } from "../api/client";
 import { AlertList } from "../components/alert-list";
 import { Ago, Failed, Loading, Raw } from "../components/bits";
 import { Logs } from "../components/logs";
+import { Table } from "../components/table";
 import { Tree } from "../components/tree";
 import { count, rate } from "../lib/format";
 import { useSearch } from "../lib/search";
@@ -23,11 +25,7 @@ export function Component() {
     refetchInterval: 5_000,
   });
   const base = `/containers/${encodeURIComponent(id)}`;
-  const back = (
-    <p>
-      <Link to="/containers">← {t("container.back")}</Link>
-    </p>
-  );
+  const back = <Top key={id} />;
   if (asked.isPending) return <Loading lines={12} />;
   if (!asked.data)
     return (
@@ -96,6 +94,36 @@ export function Component() {
   );
 }
 
+/** The way back to all, and to another one by what somebody has copied. */
+function Top() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const [other, setOther] = useState("");
+  const go = (event: FormEvent) => {
+    event.preventDefault();
+    void navigate(`/containers/${encodeURIComponent(other.trim())}/logs`);
+  };
+  return (
+    <div className="filters">
+      <Link to="/containers">← {t("container.back")}</Link>
+      <form className="aside goto" onSubmit={go} role="search">
+        <input
+          className="input mono"
+          required
+          maxLength={200}
+          value={other}
+          placeholder={t("container.goto")}
+          aria-label={t("container.goto")}
+          onChange={(event) => setOther(event.target.value)}
+        />
+        <button type="submit" className="button" disabled={other.trim() === ""}>
+          {t("container.go")}
+        </button>
+      </form>
+    </div>
+  );
+}
+
 interface FactsProps {
   container: Schema["ContainerRow"];
   profile: Schema["Profile"] | null;
@@ -112,28 +140,18 @@ function Facts({ container, profile }: FactsProps) {
         {t("containers.last")}: <Ago time={container.last_event} />
       </summary>
       <LearningState learning={container.learning} />
-      <table>
-        <thead>
-          <tr>
-            <th>{t("container.branch")}</th>
-            <th>{t("container.events")}</th>
-            <th>{t("container.paths")}</th>
-            <th>{t("container.singletons")}</th>
-            <th>{t("container.unseen")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {container.learning.branches.map((branch) => (
-            <tr key={branch.branch}>
-              <td>{t(`branch.${branch.branch as "file"}`)}</td>
-              <td>{number(branch.events)}</td>
-              <td>{number(branch.paths)}</td>
-              <td>{number(branch.singletons)}</td>
-              <td>{(100 * branch.unseen).toFixed(1)} %</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table
+        label={t("container.branch")}
+        rows={container.learning.branches}
+        id={(branch) => branch.branch}
+        columns={[
+          { head: t("container.branch"), cell: (one) => t(`branch.${one.branch as "file"}`) },
+          { head: t("container.events"), cell: (one) => number(one.events) },
+          { head: t("container.paths"), cell: (one) => number(one.paths) },
+          { head: t("container.singletons"), cell: (one) => number(one.singletons) },
+          { head: t("container.unseen"), cell: (one) => `${(100 * one.unseen).toFixed(1)} %` },
+        ]}
+      />
       {profile && (
         <dl className="pairs">
           <div>

@@ -4,10 +4,12 @@ import { useEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { type Container, type Priority, type Schema, answer, api } from "../api/client";
-import { PrioritySelect, SearchBox } from "../components/alert-filters";
-import { Ago, Failed, Loading, Nothing, Raw, Severity } from "../components/bits";
-import { Grid } from "../components/grid";
-import { PRIORITIES, rate } from "../lib/format";
+import { PrioritySelect, SearchBox } from "../components/filters";
+import { Nothing, Raw, Severity } from "../components/bits";
+import { List, agoColumn } from "../components/list";
+import { RowsExport } from "../components/rows-export";
+import { Views } from "../components/views";
+import { PRIORITIES, rate, sum } from "../lib/format";
 import { heard } from "../lib/now";
 import { useSearch } from "../lib/search";
 
@@ -39,33 +41,44 @@ export function Component() {
         <h1>{t("containers.title")}</h1>
         <SearchBox label={t("containers.search")} />
         <PrioritySelect />
+        <RowsExport name="containers" rows={rows} write={written} />
+        <Views />
       </div>
-      {asked.isPending && <Loading lines={10} />}
-      {asked.isError && <Failed error={asked.error} retry={() => void asked.refetch()} />}
-      {asked.isSuccess && rows.length === 0 && (
-        <Nothing title={t("containers.none")}>
-          <p>{t("containers.noneText")}</p>
-        </Nothing>
-      )}
-      {rows.length > 0 && (
-        <div className="grid-box">
-          <Grid
-            label={t("containers.title")}
-            columns={columns}
-            count={rows.length}
-            at={(index) => rows[index]}
-            id={(row) => row.id}
-            height={46}
-            version={rows}
-            onOpen={(row) => void navigate(`/containers/${encodeURIComponent(row.id)}/logs`)}
-          />
-        </div>
-      )}
+      <List
+        asked={asked}
+        empty={
+          <Nothing title={t("containers.none")}>
+            <p>{t("containers.noneText")}</p>
+          </Nothing>
+        }
+        rows={rows}
+        label={t("containers.title")}
+        columns={columns}
+        id={(row) => row.id}
+        onOpen={(row) => void navigate(`/containers/${encodeURIComponent(row.id)}/logs`)}
+      />
       {asked.data?.next_cursor && (
         <p className="muted">{t("more", { n: asked.data.total - rows.length })}</p>
       )}
     </div>
   );
+}
+
+/** A container in a file. */
+function written(one: Container) {
+  return {
+    id: one.id,
+    name: one.name,
+    image: one.image,
+    namespace: one.namespace,
+    host: one.host,
+    identity: one.identity,
+    phase: one.phase,
+    learned_percent: one.learning.progress,
+    events_per_second: one.events_per_second,
+    last_event: one.last_event,
+    open_alerts: sum(one.open_alerts),
+  };
 }
 
 function urgent(a: Container, b: Container): number {
@@ -159,15 +172,7 @@ function useColumns(): ColumnDef<Container>[] {
           cell: (cell) => <span className="number">{rate(cell.getValue(), language)}</span>,
           meta: { track: "80px", wide: true },
         }),
-        column.accessor("last_event", {
-          header: () => t("containers.last"),
-          cell: (cell) => (
-            <span className="number">
-              <Ago time={cell.getValue()} />
-            </span>
-          ),
-          meta: { track: "98px", wide: true },
-        }),
+        agoColumn<Container>("last", t("containers.last"), (one) => one.last_event, true),
         column.accessor("open_alerts", {
           header: () => t("containers.open"),
           cell: (cell) => <OpenAlerts counts={cell.getValue()} />,

@@ -1,12 +1,15 @@
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { createColumnHelper, type ColumnDef } from "@tanstack/react-table";
-import { useEffect, useMemo } from "react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { type Incident, type Priority, answer, api } from "../api/client";
-import { PrioritySelect } from "../components/alert-filters";
-import { Ago, Failed, Loading, Nothing, Raw, Severity } from "../components/bits";
-import { Grid } from "../components/grid";
+import { PrioritySelect } from "../components/filters";
+import { Nothing, Raw } from "../components/bits";
+import { List, agoColumn, more, priorityColumn } from "../components/list";
+import { RowsExport } from "../components/rows-export";
+import { Views } from "../components/views";
+import { useNudged } from "../lib/nudge";
 import { count } from "../lib/format";
 import { useSearch } from "../lib/search";
 import { alerts } from "../live/store";
@@ -17,7 +20,6 @@ const column = createColumnHelper<Incident>();
 export function Component() {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const client = useQueryClient();
   const { get } = useSearch();
   const priority = get("priority");
   const asked = useInfiniteQuery({
@@ -38,19 +40,7 @@ export function Component() {
       ),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const leave = alerts.listen(() => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void client.invalidateQueries({ queryKey: ["incidents"] });
-      }, 3000);
-    });
-    return () => {
-      leave();
-      clearTimeout(timer);
-    };
-  }, [client]);
+  useNudged(alerts.listen, "incidents", 3000);
   const rows = useMemo(() => asked.data?.pages.flatMap((p) => p.incidents) ?? [], [asked.data]);
   const columns = useColumns();
   return (
@@ -58,33 +48,39 @@ export function Component() {
       <div className="filters">
         <h1>{t("incidents.title")}</h1>
         <PrioritySelect />
+        <RowsExport name="incidents" rows={rows} write={written} />
+        <Views />
       </div>
-      {asked.isPending && <Loading lines={10} />}
-      {asked.isError && <Failed error={asked.error} retry={() => void asked.refetch()} />}
-      {asked.isSuccess && rows.length === 0 && (
-        <Nothing title={t("incidents.none")}>
-          <p>{t("incidents.noneText")}</p>
-        </Nothing>
-      )}
-      {rows.length > 0 && (
-        <div className="grid-box">
-          <Grid
-            label={t("incidents.title")}
-            columns={columns}
-            count={rows.length}
-            at={(index) => rows[index]}
-            id={(row) => row.id}
-            height={46}
-            version={rows}
-            onOpen={(row) => void navigate(`/incidents/${encodeURIComponent(row.id)}`)}
-            onEnd={() => {
-              if (asked.hasNextPage && !asked.isFetching) void asked.fetchNextPage();
-            }}
-          />
-        </div>
-      )}
+      <List
+        asked={asked}
+        empty={
+          <Nothing title={t("incidents.none")}>
+            <p>{t("incidents.noneText")}</p>
+          </Nothing>
+        }
+        rows={rows}
+        label={t("incidents.title")}
+        columns={columns}
+        id={(row) => row.id}
+        onOpen={(row) => void navigate(`/incidents/${encodeURIComponent(row.id)}`)}
+        onEnd={() => more(asked)}
+      />
     </div>
   );
+}
+
+/** An incident in a file. */
+function written(one: Incident) {
+  return {
+    id: one.id,
+    priority: one.priority,
+    summary: one.summary.en,
+    container: one.container.name || one.container.id,
+    alerts: one.alerts_total,
+    occurrences: one.count,
+    first_seen: one.first_seen,
+    last_seen: one.last_seen,
+  };
 }
 
 function useColumns(): ColumnDef<Incident>[] {
@@ -93,11 +89,7 @@ function useColumns(): ColumnDef<Incident>[] {
   return useMemo(
     () =>
       [
-        column.accessor("priority", {
-          header: () => t("priority.label"),
-          cell: (cell) => <Severity priority={cell.getValue()} />,
-          meta: { track: "112px", tiny: "20px" },
-        }),
+        priorityColumn<Incident>(),
         column.display({
           id: "what",
           header: () => t("alerts.what"),
@@ -123,15 +115,7 @@ function useColumns(): ColumnDef<Incident>[] {
           cell: (cell) => <span className="number">{count(cell.getValue(), language)}</span>,
           meta: { track: "76px", wide: true },
         }),
-        column.accessor("last_seen", {
-          header: () => t("alerts.last"),
-          cell: (cell) => (
-            <span className="number">
-              <Ago time={cell.getValue()} />
-            </span>
-          ),
-          meta: { track: "98px", tiny: "74px" },
-        }),
+        agoColumn<Incident>("last", t("alerts.last"), (one) => one.last_seen),
       ] as ColumnDef<Incident>[],
     [t, language],
   );

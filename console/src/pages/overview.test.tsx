@@ -4,6 +4,7 @@ import { setupServer } from "msw/node";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ALERT } from "../test/alert";
 import { at } from "../test/render";
+import { SHELL } from "../test/shell";
 
 // A canvas needs a browser; the end-to-end tests have one.
 vi.mock("../components/trend", () => ({ default: () => <div>trend</div> }));
@@ -49,6 +50,7 @@ const service = setupServer(
   http.get("*/api/containers", () =>
     HttpResponse.json({ generated: null, total: 2, containers: [], next_cursor: null }),
   ),
+  ...SHELL,
 );
 
 beforeAll(() => service.listen({ onUnhandledRequest: "error" }));

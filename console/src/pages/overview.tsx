@@ -6,6 +6,7 @@ import { type Alert, type Priority, type Schema, answer, api } from "../api/clie
 import { type Bar, Bars } from "../components/bars";
 import { Ago, Failed, Loading, Raw, Severity } from "../components/bits";
 import { useOverview } from "../components/shell";
+import { Table } from "../components/table";
 import { Welcome } from "../components/welcome";
 import { PRIORITIES, clock, count, level, rate } from "../lib/format";
 import { link, useSearch } from "../lib/search";
@@ -18,7 +19,7 @@ const FIRST = 6;
 
 /** Am I under attack, and can I trust what I see? */
 export function Component() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { get, set } = useSearch();
   const window = WINDOWS.includes(get("window")) ? get("window") : "1h";
   const asked = useOverview(window);
@@ -53,13 +54,9 @@ export function Component() {
             </button>
           ))}
         </div>
-        <a
-          className="button aside"
-          href={link("/api/export/report", { lang: i18n.language === "zh" ? "zh" : "en" })}
-          download
-        >
+        <Link className="button aside" to="/report">
           {t("overview.report")}
-        </a>
+        </Link>
       </div>
       <Tiles data={data} />
       <div className="columns wide-first">
@@ -180,30 +177,23 @@ function TrendCard({ until, window }: { until: string | null; window: string }) 
       </Suspense>
       <details className="as-table">
         <summary>{t("overview.asTable")}</summary>
-        <div tabIndex={0} role="region" aria-label={t("overview.asTable")}>
-          <table>
-            <thead>
-              <tr>
-                <th>{t("overview.time")}</th>
-                <th>{t("overview.opened")}</th>
-                <th>{t("overview.active")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {steps.map((step) => (
-                <tr key={step.start}>
-                  <td>
-                    <Link to={link("/alerts", { state: "all", start: step.start, end: step.end })}>
-                      {clock(step.start).slice(0, 8)}
-                    </Link>
-                  </td>
-                  <td>{step.opened}</td>
-                  <td>{step.active}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label={t("overview.asTable")}
+          rows={steps}
+          id={(step) => step.start ?? ""}
+          columns={[
+            {
+              head: t("overview.time"),
+              cell: (step) => (
+                <Link to={link("/alerts", { state: "all", start: step.start, end: step.end })}>
+                  {clock(step.start).slice(0, 8)}
+                </Link>
+              ),
+            },
+            { head: t("overview.opened"), cell: (step) => step.opened },
+            { head: t("overview.active"), cell: (step) => step.active },
+          ]}
+        />
       </details>
     </section>
   );

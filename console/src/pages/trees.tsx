@@ -3,8 +3,9 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { type Container, answer, api } from "../api/client";
-import { SearchBox } from "../components/alert-filters";
-import { Failed, Loading, Nothing, Raw } from "../components/bits";
+import { SearchBox } from "../components/filters";
+import { Nothing, Raw } from "../components/bits";
+import { Table } from "../components/table";
 import { useSearch } from "../lib/search";
 import { LearningState } from "./containers";
 
@@ -20,9 +21,12 @@ export function Component() {
     refetchInterval: 15_000,
   });
   const profiles = useMemo(() => {
-    const byIdentity = new Map<string, Container[]>();
-    for (const row of asked.data?.containers ?? [])
-      byIdentity.set(row.identity, [...(byIdentity.get(row.identity) ?? []), row]);
+    const byIdentity = new Map<string, [Container, ...Container[]]>();
+    for (const row of asked.data?.containers ?? []) {
+      const rows = byIdentity.get(row.identity);
+      if (rows) rows.push(row);
+      else byIdentity.set(row.identity, [row]);
+    }
     return [...byIdentity].sort(([a], [b]) => a.localeCompare(b));
   }, [asked.data]);
   return (
@@ -31,50 +35,36 @@ export function Component() {
         <h1>{t("tree.title")}</h1>
         <SearchBox label={t("containers.search")} />
       </div>
-      {asked.isPending && <Loading />}
-      {asked.isError && <Failed error={asked.error} retry={() => void asked.refetch()} />}
-      {asked.isSuccess && profiles.length === 0 && (
-        <Nothing title={t("containers.none")}>
-          <p>{t("containers.noneText")}</p>
-        </Nothing>
-      )}
-      {profiles.length > 0 && (
-        <div className="card scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>{t("detail.profile")}</th>
-                <th>{t("containers.phase")}</th>
-                <th>{t("containers.learned")}</th>
-                <th>{t("nav.containers")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {profiles.map(([identity, rows]) => {
-                const [one] = rows;
-                return (
-                  one && (
-                    <tr key={identity}>
-                      <td>
-                        <Link to={`/trees/${encodeURIComponent(identity)}`}>
-                          <Raw value={identity} />
-                        </Link>
-                      </td>
-                      <td>
-                        <span className="tag">{t(`phase.${one.phase}`)}</span>
-                      </td>
-                      <td>
-                        <LearningState learning={one.learning} />
-                      </td>
-                      <td>{rows.length}</td>
-                    </tr>
-                  )
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Table
+        label={t("tree.profiles")}
+        asked={asked}
+        rows={profiles}
+        id={([identity]) => identity}
+        empty={
+          <Nothing title={t("containers.none")}>
+            <p>{t("containers.noneText")}</p>
+          </Nothing>
+        }
+        columns={[
+          {
+            head: t("detail.profile"),
+            cell: ([identity]) => (
+              <Link to={`/trees/${encodeURIComponent(identity)}`}>
+                <Raw value={identity} />
+              </Link>
+            ),
+          },
+          {
+            head: t("containers.phase"),
+            cell: ([, [one]]) => <span className="tag">{t(`phase.${one.phase}`)}</span>,
+          },
+          {
+            head: t("containers.learned"),
+            cell: ([, [one]]) => <LearningState learning={one.learning} />,
+          },
+          { head: t("nav.containers"), cell: ([, rows]) => rows.length },
+        ]}
+      />
     </div>
   );
 }

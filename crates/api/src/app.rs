@@ -97,12 +97,32 @@ pub struct AppParts {
     pub listen: SocketAddr,
     /// Names by which the service may be asked beside loopback names and `listen`.
     pub allowed_hosts: Vec<String>,
+    /// Dashboards that the console embeds; none unless configured.
+    pub grafana: Option<Grafana>,
     /// How it is known who asks.
     pub security: Security,
     /// Every request is logged, not only counted.
     pub access_log: bool,
     /// The bounds.
     pub limits: ApiLimits,
+}
+
+/// Dashboards of a Grafana that the console shows beside its own pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grafana {
+    /// Scheme, host and port: all that the page's policy lets frames be from.
+    pub origin: String,
+    /// The dashboards, in the order of their tabs.
+    pub dashboards: Vec<Dashboard>,
+}
+
+/// One dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dashboard {
+    /// What its tab is called.
+    pub name: String,
+    /// Where it is, whole, below [`Grafana::origin`].
+    pub url: String,
 }
 
 /// The gateway; clones are the same one.

@@ -34,7 +34,7 @@ mod testing;
 mod times;
 mod views;
 
-pub use app::{ApiLimits, App, AppParts};
+pub use app::{ApiLimits, App, AppParts, Dashboard, Grafana};
 pub use auth::{
     Jwt, JwtAlgorithm, JwtError, JwtOptions, NewToken, Principal, PrincipalKind, RequestLimits,
     Role, SCOPE_PATTERN_BYTES, SCOPE_PATTERNS_MAX, Scope, Security, SecurityOptions, TOKEN_PREFIX,

@@ -76,6 +76,7 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
         .route("/api/outputs/{name}/test", post(outputs::test))
         .route("/api/ingest/rejected", get(operations::rejected))
         .route("/api/config", get(operations::config))
+        .route("/api/dashboards", get(operations::dashboards))
         .route("/api/openapi.json", get(operations::openapi))
         .route("/api/docs", get(operations::docs))
         .route("/api/docs.css", get(operations::docs_style))

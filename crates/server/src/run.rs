@@ -200,6 +200,7 @@ fn assemble(
         config: shown(config),
         listen,
         allowed_hosts: config.server().allowed_hosts.clone(),
+        grafana: config.grafana().cloned(),
         access_log: config.log().access,
         limits: limits(config),
     });
@@ -224,6 +225,11 @@ fn outputs(config: &Config, start: &Start) -> anyhow::Result<Outputs> {
     let watches = start.shards.iter().flat_map(|shard| shard.watches().iter());
     let present: Vec<&Alert> = watches.flat_map(|watch| watch.ledger.alerts()).collect();
     Ok(Outputs::start(&config.server().data_dir.join("outputs"), settings, &present)?)
+}
+
+/// The gateway's bounds; only a body's size is a matter of configuration.
+fn limits(config: &Config) -> ApiLimits {
+    ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() }
 }
 
 /// Where `PromQL` is answered.

@@ -119,6 +119,7 @@ pub(crate) const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/incidents", Access::Viewer),
     ("GET", "/api/incidents/{id}", Access::Viewer),
     ("GET", "/api/overview", Access::Viewer),
+    ("GET", "/api/dashboards", Access::Viewer),
     ("GET", "/api/hbt/{id}", Access::Viewer),
     ("DELETE", "/api/hbt/{id}", Access::Analyst),
     ("GET", "/api/hbt/{id}/history", Access::Viewer),

@@ -145,6 +145,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         )
     },
     get(
+        "/api/dashboards",
+        "Dashboards of a Grafana that the console embeds",
+        &[],
+        "Dashboards",
+        &[400, 503],
+    ),
+    get(
         "/api/sources",
         "Where events come from, and what became of every line",
         &[],

@@ -164,6 +164,8 @@ fn answers() -> Value {
             ("left_out", count())]),
         "Outputs": object(&[("outputs", list(&of("Output")))]),
         "Sources": object(&[("sources", list(&of("Source"))), ("totals", of("IngestTotals"))]),
+        "Dashboards": object(&[("dashboards", list(&of("Dashboard")))]),
+        "Dashboard": object(&[("name", text()), ("url", text())]),
         "Rejected": object(&[("rejected", list(&of("RejectedLine"))), ("totals", counts())]),
         "Envelope": object(&[("type", json!({ "type": "string", "enum": ["event", "alert", "heartbeat"] })),
             ("ts", text()), ("container", json!({ "type": ["string", "null"] })), ("payload", any)]),

@@ -53,6 +53,18 @@ pub(crate) async fn config(
     Ok(Json(&state.parts.config).into_response())
 }
 
+/// `GET /api/dashboards`: what the console embeds of a Grafana; nothing where none is configured.
+pub(crate) async fn dashboards(
+    State(state): State<Arc<AppState>>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    params.finish()?;
+    let dashboards = state.parts.grafana.iter().flat_map(|grafana| &grafana.dashboards);
+    let rows: Vec<Value> =
+        dashboards.map(|one| json!({ "name": one.name, "url": one.url })).collect();
+    Ok(Json(json!({ "dashboards": rows })))
+}
+
 /// `GET /api/ingest/rejected`: lines that were no events, the newest first, and how many there were.
 pub(crate) async fn rejected(
     State(state): State<Arc<AppState>>,

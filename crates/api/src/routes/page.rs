@@ -4,9 +4,13 @@
 //! that Ant Design makes while it runs carry a nonce, new for every answer, so that the policy needs
 //! no `unsafe-inline`.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::app::{AppState, Grafana};
 use crate::error::ApiError;
 use crate::middleware::CSP;
 
@@ -35,6 +39,7 @@ const WITHOUT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">
 
 /// A file of the console, or its page.
 pub(crate) async fn page(
+    State(state): State<Arc<AppState>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -52,7 +57,7 @@ pub(crate) async fn page(
     if !is_page || RESERVED.iter().any(|prefix| path.starts_with(prefix)) {
         return Err(ApiError::NoRoute);
     }
-    index()
+    index(state.parts.grafana.as_ref())
 }
 
 fn whole(file: &'static File) -> Response {
@@ -65,7 +70,7 @@ fn whole(file: &'static File) -> Response {
     (head, file.bytes).into_response()
 }
 
-fn index() -> Result<Response, ApiError> {
+fn index(grafana: Option<&Grafana>) -> Result<Response, ApiError> {
     let head = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -77,7 +82,11 @@ fn index() -> Result<Response, ApiError> {
     let nonce = nonce()?;
     let text = String::from_utf8_lossy(file.bytes).replace(NONCE, &nonce);
     let mut response = (head, text).into_response();
-    let policy = CSP.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
+    let mut policy = CSP.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
+    if let Some(grafana) = grafana {
+        policy.push_str("; frame-src ");
+        policy.push_str(&grafana.origin);
+    }
     let policy = HeaderValue::from_str(&policy).map_err(ApiError::internal)?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     Ok(response)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hanabi_api::{RejectedLine, WAITING_FOR_RESTORE};
+use hanabi_api::{Dashboard, Grafana, RejectedLine, WAITING_FOR_RESTORE};
 use hanabi_event::{RejectReason, Rejected, SECOND};
 use serde_json::{Value, json};
 
@@ -358,6 +358,29 @@ async fn the_page_loads_nothing_from_elsewhere() {
         let forever = asset.header("cache-control").contains("immutable");
         assert_eq!((asset.status, forever), (200, path.starts_with("/assets/")), "{path}");
     }
+}
+
+#[tokio::test]
+async fn frames_come_from_the_configured_grafana_alone() {
+    let none = World::start(Setup::default()).await;
+    assert_eq!(get(none.addr, "/api/dashboards").await.json(), json!({ "dashboards": [] }));
+    assert!(!get(none.addr, "/").await.header("content-security-policy").contains("frame-src"));
+    let url = "https://grafana.example:3000/g/d/hanabi".to_owned();
+    let dashboard = Dashboard { name: "Overview".into(), url: url.clone() };
+    let origin = "https://grafana.example:3000".to_owned();
+    let grafana = Some(Grafana { origin, dashboards: vec![dashboard] });
+    let world = World::start(Setup { grafana, ..Setup::default() }).await;
+    assert_eq!(
+        get(world.addr, "/api/dashboards").await.json(),
+        json!({ "dashboards": [{ "name": "Overview", "url": url }] })
+    );
+    let policy = get(world.addr, "/").await.header("content-security-policy").to_owned();
+    // Without a built console there is no page that could have frames.
+    if policy.contains("nonce-") {
+        assert!(policy.ends_with("; frame-src https://grafana.example:3000"), "{policy}");
+    }
+    let other = get(world.addr, "/api/docs").await.header("content-security-policy").to_owned();
+    assert!(!other.contains("frame-src"), "{other}");
 }
 
 #[tokio::test]

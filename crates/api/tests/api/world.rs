@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Receiver;
 use hanabi_api::{
-    Action, ApiLimits, App, AppParts, Command, ContainerRow, EngineRequest, Fleet, IngestTotals,
-    Live, NewToken, Order, Refused, Security, SecurityOptions, SourceStatus, StreamHub,
-    StreamLimits, WAITING_FOR_RESTORE, engine_channel, serve,
+    Action, ApiLimits, App, AppParts, Command, ContainerRow, EngineRequest, Fleet, Grafana,
+    IngestTotals, Live, NewToken, Order, Refused, Security, SecurityOptions, SourceStatus,
+    StreamHub, StreamLimits, WAITING_FOR_RESTORE, engine_channel, serve,
 };
 use hanabi_detect::{Alert, Incident, Quarantined};
 use hanabi_event::{Category, EventTime, Priority, SECOND};
@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     pub(crate) stream: StreamLimits,
     pub(crate) intake: IntakeOptions,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) grafana: Option<Grafana>,
     pub(crate) remote_write: bool,
     pub(crate) outputs: Outputs,
     pub(crate) security: SecurityOptions,
@@ -47,6 +48,7 @@ impl Default for Setup {
             stream: StreamLimits::default(),
             intake: IntakeOptions::default(),
             allowed_hosts: vec!["hanabi.example".into()],
+            grafana: None,
             remote_write: false,
             outputs: Outputs::default(),
             security: SecurityOptions::default(),
@@ -123,6 +125,7 @@ impl World {
             config: json!({ "listen": "127.0.0.1:8000", "tokens": "redacted" }),
             listen: addr,
             allowed_hosts: setup.allowed_hosts,
+            grafana: setup.grafana,
             security,
             access_log: false,
             limits: setup.limits,

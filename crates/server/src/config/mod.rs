@@ -9,8 +9,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use hanabi_api::Grafana;
 use hanabi_event::Priority;
 
+mod console;
 mod layers;
 mod nearest;
 mod outputs;
@@ -61,6 +63,7 @@ pub(crate) struct Config {
     metrics: Metrics,
     store: Store,
     series: Series,
+    grafana: Option<Grafana>,
     log: Log,
     values: Vec<(String, Setting)>,
     warnings: Vec<String>,
@@ -428,6 +431,11 @@ impl Config {
     /// Rhythm and limits of the time series.
     pub(crate) fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// Dashboards that the console embeds.
+    pub(crate) fn grafana(&self) -> Option<&Grafana> {
+        self.grafana.as_ref()
     }
 
     /// How messages are printed.

@@ -304,6 +304,34 @@ fn servers_are_named_by_plain_urls() {
 }
 
 #[test]
+fn dashboards_are_below_the_grafana_that_is_named() {
+    let set = |url: &str, boards: &str| {
+        let file = format!("[console]\ngrafana_url = {url:?}\ngrafana_dashboards = {boards}\n");
+        load(&file, &[], &[])
+    };
+    for (url, boards, why) in [
+        ("grafana:3000", "[]", "must be empty, or http://HOST:PORT/PATH"),
+        ("https://u:secret@grafana", "[]", "must be empty, or http://HOST"),
+        ("javascript:alert(1)", "[]", "must be empty, or http://HOST"),
+        ("", "['A=/d/a']", "console.grafana_url does not say"),
+        ("https://grafana", "['/d/a']", "is not NAME=PATH"),
+        ("https://grafana", "['=/d/a']", "has a name that is empty"),
+        ("https://grafana", "['A=@evil.example/d/a']", "does not begin with /"),
+        ("https://grafana", &format!("{:?}", ["A=/d"; 21]), "has 21 dashboards; at most 20"),
+    ] {
+        let said = set(url, boards).unwrap_err();
+        assert!(said.contains(why), "{url} {boards}: {said}");
+    }
+    assert!(load("", &[], &[]).unwrap().grafana().is_none());
+    let config = set("https://grafana:3000/base/", "['A b=/d/a?kiosk', 'B=//evil/d']").unwrap();
+    let grafana = config.grafana().unwrap();
+    assert_eq!(grafana.origin, "https://grafana:3000");
+    let urls: Vec<&str> = grafana.dashboards.iter().map(|one| one.url.as_str()).collect();
+    assert_eq!(urls, ["https://grafana:3000/base/d/a?kiosk", "https://grafana:3000/base//evil/d"]);
+    assert_eq!(grafana.dashboards[0].name, "A b");
+}
+
+#[test]
 fn other_addresses_need_authentication_and_tls_or_a_plain_word() {
     let auth = "[auth]\nmode = \"required\"\n";
     let open = "[auth]\nallow_remote_without_authentication = true\n";

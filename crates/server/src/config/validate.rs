@@ -14,7 +14,7 @@ use toml::Value;
 use super::{
     Alerts, ByteSize, Config, DangerList, Detect, Door, Identity, IncludeHost, Ingest, Learn, Log,
     LogFormat, LogLevel, MatcherKind, Metrics, Period, Profile, Redact, Series, Server, SourceSpec,
-    Store,
+    Store, console,
     layers::Layers,
     outputs,
     problem::{ConfigError, Origin, Problem},
@@ -72,6 +72,7 @@ pub(super) fn validate(layers: Layers) -> Result<Config, ConfigError> {
         },
         store: store(&mut check),
         series: series(&mut check),
+        grafana: console::read(&mut check),
         log: log(&mut check),
         values: Vec::new(),
         warnings: Vec::new(),
