@@ -150,7 +150,7 @@ fn sealed_segments_are_cut_off_too() {
     let rows: Vec<_> =
         (0..3_000).map(|number| LogRow { count: 2, ..row(number % 100, number * 1_000) }).collect();
     for (sequence, rows) in rows.chunks(50).enumerate() {
-        log.append(sequence as u64, rows);
+        log.append(sequence as u64, rows.to_vec());
     }
     log.append(1_000, (0..2_000).map(|n| row(n, n * SECOND)).collect());
     log.flush().unwrap();
