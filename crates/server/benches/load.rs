@@ -206,7 +206,8 @@ fn reads(service: &Service, out: &mut impl std::io::Write) -> Result<(), Failure
         return Ok(());
     }
     let (_, list) = service.ask("GET /api/alerts?limit=1", "")?;
-    let id = list.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("x");
+    let list: serde_json::Value = serde_json::from_str(&list)?;
+    let id = list["alerts"][0]["id"].as_str().ok_or("no alert in the store")?;
     writeln!(out, "{:<44} {:>9} {:>9} {:>9} {:>7}", "read", "per s", "p50", "p95", "bar p95")?;
     for (path, bar) in [
         ("/healthz".to_owned(), "-"),

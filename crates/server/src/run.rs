@@ -214,10 +214,6 @@ fn queue(config: &Config) -> IntakeOptions {
     IntakeOptions { max_bytes, ..IntakeOptions::default() }
 }
 
-fn limits(config: &Config) -> ApiLimits {
-    ApiLimits { body_bytes: config.ingest().body_limit.as_usize(), ..ApiLimits::default() }
-}
-
 /// Opens the outputs, with the alerts of the last run.
 fn outputs(config: &Config, start: &Start) -> anyhow::Result<Outputs> {
     let settings: Vec<_> =

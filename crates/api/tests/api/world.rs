@@ -151,7 +151,7 @@ impl World {
         self.store.put_alerts(&alerts).unwrap();
         self.store.put_snapshot("h1:web", NOW - 100 * SECOND, &tree()).unwrap();
         self.store.put_snapshot("h1:db", NOW - 200 * SECOND, &tree()).unwrap();
-        self.log.append(10, &rows());
+        self.log.append(10, rows());
         self.log.flush().unwrap();
         self.live.put_incidents(vec![Arc::new(incident(&alerts))]);
         self.live.done(WAITING_FOR_RESTORE);

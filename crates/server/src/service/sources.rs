@@ -13,7 +13,7 @@ use hanabi_event::EventTime;
 use hanabi_ingest::{
     Control, DockerOptions, DockerSource, DockerStats, DockerStatus, FileOptions, FileSource,
     FileStats, FileStatus, Intake, IntakeStatus, KubernetesOptions, KubernetesSource,
-    KubernetesStats, KubernetesStatus, Position, SourceId, StdinSource,
+    KubernetesStats, KubernetesStatus, SourceId, StdinSource,
 };
 use hanabi_telemetry::{Metrics, SourceKind};
 use parking_lot::Mutex;
