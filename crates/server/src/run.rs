@@ -16,7 +16,7 @@ use hanabi_api::{
     ApiLimits, App, AppParts, Door, EngineRequest, EngineRequests, Live, QUERY_TIME, Room,
     StreamHub, engine_channel,
 };
-use hanabi_detect::{Alert, Rulings, Settings};
+use hanabi_detect::{Alert, Router, Rulings, Settings, Shard};
 use hanabi_event::Redactor;
 use hanabi_ingest::{Intake, IntakeOptions, Journal, JournalOptions, Position};
 use hanabi_outputs::Outputs;
@@ -144,17 +144,9 @@ fn assemble(
     let replay = journal.replay_from(replayed(&start))?;
     let (intake, batches) = Intake::new(queue(config), Some(journal.clone()));
     let (handle, requests) = engine_channel();
-    let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
     let (sources, threads) =
         Sources::start(config.sources(), config.docker_host(), &intake, &start)?;
-    let engine = Engine::start(
-        settings,
-        feed::decoding(config),
-        feed::threads(None),
-        start.router,
-        start.shards,
-        || Watcher::new(EventCounter::new(&options), Rows::new(Arc::clone(&redactor))),
-    );
+    let engine = engine(config, settings, &options, start.router, start.shards);
     let keeper = Keeper::start(Stores {
         store: Arc::clone(&store),
         log: Arc::clone(&log),
@@ -207,6 +199,20 @@ fn assemble(
     let writer = writer(config, &series, &metrics)?;
     let keeping = (series::start(series, app.clone(), metrics, config.series())?, writer);
     Ok(Assembled { app, intake, sources, threads, driver, outputs, keeping, reloading, failed })
+}
+
+/// The engine around what was stored, with everything noted of its lines that others read.
+fn engine(
+    config: &Config,
+    settings: Arc<Settings>,
+    options: &ExporterOptions,
+    router: Router,
+    shards: Vec<Shard>,
+) -> Engine<Watcher> {
+    let redactor = Arc::new(Redactor::new(&config.redact().extra_keys));
+    let watcher = || Watcher::new(EventCounter::new(options), Rows::new(Arc::clone(&redactor)));
+    let threads = feed::threads(None);
+    Engine::start(settings, feed::decoding(config), threads, router, shards, watcher)
 }
 
 fn queue(config: &Config) -> IntakeOptions {

@@ -52,7 +52,6 @@ fn measure_log(out: &mut impl Write, dir: &Path, rows: u64) -> Result<(), Box<dy
         let handed = Instant::now();
         log.append(first / BATCH, batch);
         handing += handed.elapsed();
-        drop(batch);
         // Memory must not hold all rows at once.
         if (first / BATCH).is_multiple_of(20) {
             log.flush()?;
