@@ -50,7 +50,7 @@ impl Writer {
         let _abandon = Abandon(Arc::clone(&self.shared));
         loop {
             match self.shared.queue.next(self.flush_at) {
-                Next::Task(Task::Rows(batch)) => self.take(batch),
+                Next::Task(Task::Rows(batch)) => self.take(&batch),
                 Next::Task(Task::Flush(done)) => answer(&done, self.flush(true)),
                 Next::Task(Task::Truncate(last, done)) => answer(&done, self.truncate(last)),
                 Next::Task(Task::Retain(now, done)) => answer(&done, self.shared.expire(now)),
@@ -63,8 +63,8 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, batch: Batch) {
-        let (mut bytes, names) = self.encode(&batch);
+    fn take(&mut self, batch: &Batch) {
+        let (mut bytes, names) = self.encode(batch);
         let (mut at, mut rows) = (0, 0);
         while at < bytes.len() {
             let rest = bytes.get_mut(at..).unwrap_or_default();
