@@ -111,7 +111,7 @@ fn serve(file: &Path, lines: u64) -> Result<f64, Box<dyn Error>> {
             let [first, .., last, _] = seen.as_slice() else {
                 return Err("the recording is too short: it takes less than a second".into());
             };
-            return Ok((last.1 - first.1) as f64 / (last.0 - first.0).as_secs_f64());
+            return Ok((last.1 - first.1) as f64 / (last.0.as_secs_f64() - first.0.as_secs_f64()));
         }
         if done > 0 && seen.last().is_none_or(|last| last.1 != done) {
             seen.push((started.elapsed(), done));

@@ -71,7 +71,7 @@ fn dangles(path: &str, content: &str, target: &str, known: &Known<'_>) -> Option
     if !(known.exists)(&file) {
         return Some(format!("links to `{file}`, which does not exist"));
     }
-    if heading.is_empty() || !file.ends_with(".md") {
+    if heading.is_empty() || !file.rsplit_once('.').is_some_and(|(_, kind)| kind == "md") {
         return None;
     }
     let there = if file == path { Some(content.to_owned()) } else { (known.document)(&file) };
@@ -83,9 +83,9 @@ fn dangles(path: &str, content: &str, target: &str, known: &Known<'_>) -> Option
 fn lines(content: &str, in_code: bool) -> impl Iterator<Item = &str> {
     let mut in_fence = false;
     content.lines().filter(move |line| {
-        let is_fence = line.trim_start().starts_with("```");
-        in_fence ^= is_fence;
-        !is_fence && in_fence == in_code
+        let fences = line.trim_start().starts_with("```");
+        in_fence ^= fences;
+        !fences && in_fence == in_code
     })
 }
 

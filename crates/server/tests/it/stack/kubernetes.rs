@@ -218,8 +218,8 @@ fn the_operator_gets_the_rules_that_promtool_has_checked() {
         assert!(text("docs/install.md").contains(secret), "no word of how {secret} is made");
     }
     let binding = of_kind(&objects, "RoleBinding").unwrap();
-    let role = of_kind(&objects, "Role").unwrap();
-    assert_eq!(word(binding, "/roleRef/name"), word(role, "/metadata/name"));
+    let granted = of_kind(&objects, "Role").unwrap();
+    assert_eq!(word(binding, "/roleRef/name"), word(granted, "/metadata/name"));
 }
 
 /// Debian has no kustomize that is new enough, so this runs where somebody has one.
