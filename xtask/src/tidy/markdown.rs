@@ -68,10 +68,10 @@ pub(super) fn check(path: &str, content: &str, known: &Known<'_>) -> Vec<Finding
 fn dangles(path: &str, content: &str, target: &str, known: &Known<'_>) -> Option<String> {
     let (file, heading) = target.split_once('#').unwrap_or((target, ""));
     let file = if file.is_empty() { path.to_owned() } else { resolve(path, file) };
-    if !(known.exists)(&file) {
+    if file != path && !(known.exists)(&file) {
         return Some(format!("links to `{file}`, which does not exist"));
     }
-    if heading.is_empty() || !file.rsplit_once('.').is_some_and(|(_, kind)| kind == "md") {
+    if heading.is_empty() || file.rsplit_once('.').is_none_or(|(_, kind)| kind != "md") {
         return None;
     }
     let there = if file == path { Some(content.to_owned()) } else { (known.document)(&file) };
