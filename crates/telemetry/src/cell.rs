@@ -154,7 +154,7 @@ pub trait NameLabel: 'static {
     const NAME: &'static str;
 }
 
-/// One number for each name that is given to [`Named::of`], [`NAMES_MAX`] at most; those past it
+/// One number for each name that is given to [`Named::of`], at most 64; those past it
 /// share one under [`crate::OTHER`]. Never for names that come with events.
 #[derive(Debug)]
 pub struct Named<L, C> {
